@@ -21,7 +21,9 @@ def check_writable(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise InputError(f"An output must be a file, but {path} is a directory. Name a file in it.")
     if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already. Choose another name or overwrite it with --force.")
+        raise InputError(
+            f"{path} exists already. Choose another name or overwrite it with --force."
+        )
     if not path.parent.is_dir():
         raise InputError(f"The directory of {path} does not exist. Create {path.parent} first.")
 
