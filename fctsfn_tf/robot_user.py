@@ -1,0 +1,195 @@
+"""The robot user of the evaluation: where a wrong mask is clicked next.
+
+Two rules are in use and give different numbers: the paper's, and the one that nearly everything
+published since 2021 reports. Both return None when nothing is left to correct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from fctsfn_tf.clicks import Click
+from fctsfn_tf.metrics import check_masks
+
+# Real people do not click dead centres: a normal shift with σ = 5 % of the object's size
+# (protocol of the jittered runs; the size is taken as the square root of the area).
+JITTER_FRACTION = 0.05
+# Draws before a jittered click falls back to the centre; only objects a few pixels thin need them.
+JITTER_TRIES = 20
+
+
+def next_click_ritm(
+    mask: np.ndarray,
+    gt_mask: np.ndarray,
+    ignore: np.ndarray | None = None,
+    clicked: Iterable[Click] = (),
+) -> Click | None:
+    """The next click by the rule of the literature since 2021: the deepest error pixel.
+
+    The site is the pixel of the whole image that lies deepest in an error, i.e. farthest from the
+    nearest pixel that is not wrong in the same way; beyond the image nothing is wrong, so its
+    border counts as boundary. It is positive only where the deepest missed pixel (FN) is strictly
+    deeper than the deepest false one (FP); of equally deep pixels of that kind the first in
+    row-major order is taken. Error pixels that were clicked before are not clicked again.
+
+    Args:
+        mask: (H, W) bool, the present segmentation; all False before the first click.
+        gt_mask: (H, W) bool, the true mask.
+        ignore: (H, W) bool, True where errors do not count; None for nowhere.
+        clicked: the clicks made so far on this object, inside the image.
+
+    Returns:
+        A click on a whole pixel, or None if no error is left outside of the clicked pixels (where
+        the reference implementation would go on clicking correct pixels).
+
+    Raises:
+        InputError: the arrays differ in size or are not bool (H, W).
+
+    Source: RITM (Sofiiuk et al. 2021), evaluation protocol.
+    """
+    false_negative, false_positive = error_masks(mask, gt_mask, ignore)
+    clicked = list(clicked)
+    missed_depth = _depth(false_negative, clicked)
+    false_depth = _depth(false_positive, clicked)
+    is_positive = bool(missed_depth.max() > false_depth.max())
+    return _deepest(missed_depth if is_positive else false_depth, is_positive)
+
+
+def next_click_paper(
+    mask: np.ndarray,
+    gt_mask: np.ndarray,
+    ignore: np.ndarray | None = None,
+    clicked: Iterable[Click] = (),
+) -> Click | None:
+    """The next click by the paper's rule: the middle of the largest error region.
+
+    The largest connected component, by area, among the false negative and the false positive
+    regions; in it the pixel farthest from its boundary.
+
+    Arguments, result and errors as in `next_click_ritm`.
+
+    Source: paper §4.1, "Generating click sequences". What the paper leaves open is settled as in
+    `next_click_ritm` wherever that has an answer: the image border counts as boundary, equal areas
+    give a negative click, then the first component and pixel in row-major order; clicked pixels are
+    not clicked again, and a component without any other pixel is passed over. Regions are
+    8-connected, and an FN region never joins an FP region that it touches.
+    """
+    false_negative, false_positive = error_masks(mask, gt_mask, ignore)
+    clicked = list(clicked)
+    best_area, best_component, best_is_positive = 0, None, False
+    for is_positive, error in ((False, false_positive), (True, false_negative)):
+        component, area = _largest_component(error, clicked)
+        if area > best_area:
+            best_area, best_component, best_is_positive = area, component, is_positive
+    if best_component is None:
+        return None
+    return _deepest(_depth(best_component, clicked), best_is_positive)
+
+
+def jittered(
+    click: Click,
+    gt_mask: np.ndarray,
+    rng: np.random.Generator,
+    ignore: np.ndarray | None = None,
+    clicked: Iterable[Click] = (),
+) -> Click:
+    """`click` moved as a person's hand would: a normal shift, kept on its side of the outline.
+
+    Args:
+        click: a click of the robot user.
+        gt_mask: (H, W) bool, the true mask. The shift's standard deviation along rows and along
+            columns is `JITTER_FRACTION` of the square root of its area.
+        rng: where the shift is drawn from.
+        ignore: (H, W) bool, where no click may land; None for nowhere.
+        clicked: the clicks made so far; the moved click lands on none of their pixels.
+
+    Returns:
+        A click on a whole pixel inside the image, of the same sign, on the object if and only if
+        it is positive. After `JITTER_TRIES` draws without such a pixel (thin objects), `click`.
+    """
+    allowed = gt_mask == click.is_positive
+    if ignore is not None:
+        allowed &= ~ignore
+    _clear(allowed, clicked)
+    height, width = gt_mask.shape
+    deviation = JITTER_FRACTION * np.sqrt(np.count_nonzero(gt_mask))
+    for _ in range(JITTER_TRIES):
+        row, col = click.shifted(*rng.normal(0.0, deviation, size=2)).pixel
+        if 0 <= row < height and 0 <= col < width and allowed[row, col]:
+            return Click(row, col, click.is_positive)
+    return click
+
+
+def error_masks(
+    mask: np.ndarray, gt_mask: np.ndarray, ignore: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The (false negative, false positive) masks, each (H, W) bool, False where ignored.
+
+    Raises:
+        InputError: the arrays differ in size or are not bool (H, W).
+    """
+    check_masks(mask, gt_mask, ignore)
+    false_negative = gt_mask & ~mask
+    false_positive = mask & ~gt_mask
+    if ignore is not None:
+        false_negative &= ~ignore
+        false_positive &= ~ignore
+    return false_negative, false_positive
+
+
+def _depth(error: np.ndarray, clicked: Iterable[Click]) -> np.ndarray:
+    """Distance of each error pixel to the nearest other pixel; 0 elsewhere and where clicked.
+
+    Returns:
+        (H, W) float32 in pixels; beyond the image counts as "other".
+    """
+    depth = np.zeros(error.shape, np.float32)
+    rows, cols = np.flatnonzero(error.any(axis=1)), np.flatnonzero(error.any(axis=0))
+    if rows.size:
+        # Outside of the errors' bounding box nothing is wrong, so one pixel around it is enough:
+        # the depths are the same as on the whole image, at a fraction of the time.
+        box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+        padded = np.pad(error[box].astype(np.uint8), 1)
+        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        depth[box] = distance[1:-1, 1:-1]
+    _clear(depth, clicked)
+    return depth
+
+
+def _clear(array: np.ndarray, clicked: Iterable[Click]) -> None:
+    """Set the (H, W) array to 0 at the pixels of `clicked`, in place."""
+    for click in clicked:
+        array[click.pixel] = 0
+
+
+def _deepest(depth: np.ndarray, is_positive: bool) -> Click | None:
+    """A click on the first pixel, in row-major order, of the largest depth; None if that is 0."""
+    row, col = np.unravel_index(np.argmax(depth), depth.shape)
+    if depth[row, col] == 0:
+        return None
+    return Click(int(row), int(col), is_positive)
+
+
+def _largest_component(
+    error: np.ndarray, clicked: Iterable[Click]
+) -> tuple[np.ndarray | None, int]:
+    """The largest 8-connected component that has a pixel not clicked, and its area in pixels.
+
+    Of equally large ones the first in row-major order; (None, 0) if there is none.
+    """
+    _, labels = cv2.connectedComponents(error.astype(np.uint8), connectivity=8)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    free = labels.copy()
+    _clear(free, clicked)
+    areas[np.bincount(free.ravel(), minlength=len(areas)) == 0] = 0
+    if areas.max() == 0:
+        return None, 0
+    candidates = np.flatnonzero(areas == areas.max())
+    # OpenCV does not promise an order of labels: take the one whose first pixel comes first.
+    first = np.flatnonzero(np.isin(labels, candidates))[0]
+    component = labels == labels.flat[first]
+    return component, int(areas[labels.flat[first]])
