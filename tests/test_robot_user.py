@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.errors import InputError
@@ -107,6 +108,16 @@ def test_rules_agree_with_brute_force_on_random_errors(rule, oracle):
             for _ in range(trial % 4)
         ]
         assert rule(mask, gt_mask, ignore, clicked) == oracle(mask, gt_mask, ignore, clicked)
+
+
+def test_distances_are_exact_on_large_errors():
+    """Approximate (chamfer) distances put the click elsewhere, as SciPy's exact ones show."""
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        gt_mask = ndimage.gaussian_filter(rng.normal(size=(90, 130)), 12) > 0
+        exact = ndimage.distance_transform_edt(np.pad(gt_mask, 1))[1:-1, 1:-1]
+        row, col = np.argwhere(exact > exact.max() - 1e-6)[0].tolist()
+        assert next_click_ritm(np.zeros_like(gt_mask), gt_mask) == Click(row, col, True)
 
 
 @pytest.mark.parametrize("rule", RULES)
