@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -11,25 +11,45 @@ from typing import BinaryIO
 from fctsfn_tf.errors import InputError
 
 
-def check_writable(path: Path, overwrite: bool) -> None:
+def printable(path: str | Path) -> str:
+    """A file name on one line: what cannot be printed (line ends, broken bytes) as an escape."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(path))
+
+
+def check_writable(path: str | Path, overwrite: bool) -> None:
     """Refuse an output path that cannot or must not be written, before any work is done.
 
     Raises:
-        InputError: the file exists and `overwrite` is False, it is a directory, or its directory
-            does not exist.
+        InputError: the file exists and `overwrite` is False, it is no ordinary file, its directory
+            does not exist or takes no files, or the name is none.
     """
-    if path.is_dir():
-        raise InputError(f"An output must be a file, but {path} is a directory. Name a file in it.")
-    if path.exists() and not overwrite:
+    path, name = Path(path), printable(path)
+    try:
+        is_there, is_file, is_directory = path.exists(), path.is_file(), path.is_dir()
+        has_parent, may_write = path.parent.is_dir(), os.access(path.parent, os.W_OK | os.X_OK)
+    except (OSError, ValueError) as error:  # too long, a null character, no permission
+        raise InputError(f"{name:.200} cannot be a file's name ({_reason(error)}).") from None
+    if is_directory:
+        raise InputError(f"An output must be a file, but {name} is a directory. Name a file in it.")
+    if is_there and not is_file:
+        raise InputError(f"An output must be an ordinary file, but {name} is none. Name a file.")
+    if is_there and not overwrite:
         raise InputError(
-            f"{path} exists already. Choose another name or overwrite it with --force."
+            f"{name} exists already. Choose another name or overwrite it (--force, overwrite=True)."
         )
-    if not path.parent.is_dir():
-        raise InputError(f"The directory of {path} does not exist. Create {path.parent} first.")
+    if not has_parent:
+        parent = printable(path.parent)
+        raise InputError(f"The directory of {name} does not exist. Create {parent} first.")
+    if not may_write:
+        raise InputError(f"No file may be written beside {name}. Choose a directory of your own.")
 
 
-def atomic_write(path: Path, write: Callable[[BinaryIO], None], overwrite: bool = False) -> None:
+def atomic_write(
+    path: str | Path, write: Callable[[BinaryIO], object], overwrite: bool = False
+) -> None:
     """Write a file whole or not at all: to a temporary file beside it, then rename.
+
+    A symbolic link is followed: the file it points to is written and the link stays.
 
     Args:
         path: where the file shall be.
@@ -37,20 +57,26 @@ def atomic_write(path: Path, write: Callable[[BinaryIO], None], overwrite: bool 
         overwrite: True to replace an existing file.
 
     Raises:
-        InputError: see `check_writable`.
+        InputError: see `check_writable`; or the writing failed, for want of space for example.
     """
-    path = Path(path)
     check_writable(path, overwrite)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(temporary, "xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        os.replace(temporary, target)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(
+                f"{printable(path)} could not be written ({_reason(error)}). Make room there, or "
+                "choose another place."
+            ) from error
         raise
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
