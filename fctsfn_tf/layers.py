@@ -114,3 +114,40 @@ class BilinearUpsampling(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class RepeatBatch(keras.layers.Layer):
+    """Each element of the batch `times` times in a row: (B, …) → (B·times, …).
+
+    In training several clicked objects share one run of the image part.
+    """
+
+    def __init__(self, times: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.times = times
+
+    def call(self, inputs):
+        return ops.repeat(inputs, self.times, axis=0)
+
+    def compute_output_shape(self, input_shape):
+        batch, *rest = input_shape
+        return (None if batch is None else batch * self.times, *rest)
+
+    def get_config(self):
+        return {**super().get_config(), "times": self.times}
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class ForegroundLogit(keras.layers.Layer):
+    """Scores of two classes → the logit of the second: (…, 2) → (…, 1).
+
+    Channel 0 is the background, channel 1 the foreground. The sigmoid of the difference equals the
+    paper's softmax, and binary cross-entropy on it equals softmax cross-entropy on the scores.
+    """
+
+    def call(self, inputs):
+        return inputs[..., 1:] - inputs[..., :1]
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 1)

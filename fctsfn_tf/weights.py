@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,6 +17,157 @@ from fctsfn_tf.files import atomic_write
 
 # How many names a message lists before it only counts.
 NAMES_IN_MESSAGE = 3
+
+# Caffe's name of a layer, as `fctsfn_tf.model` uses it, with the stream where it has one.
+_CONV_NAME = re.compile(r"conv(?P<block>\d)_(?P<index>\d)(_image|_interaction)?")
+_FC_NAME = re.compile(r"fc(?P<index>[67])(_image|_interaction)?")
+
+
+# ImageNet initialisation
+
+
+def pretrained_vgg16(weights: str | Path) -> keras.Model:
+    """VGG16 with its three dense layers, trained on ImageNet.
+
+    Args:
+        weights: "imagenet" to let `keras.applications` download them (553 MB, kept in its cache),
+            or the path of `vgg16_weights_tf_dim_ordering_tf_kernels.h5` or of a `.weights.h5` of
+            the same layout.
+
+    Raises:
+        InputError: no network and not in the cache, no such file, or a file of another layout.
+    """
+    if weights != "imagenet" and not Path(weights).is_file():
+        raise InputError(
+            "VGG16 weights are 'imagenet' (downloaded) or the path of a file. Download "
+            "vgg16_weights_tf_dim_ordering_tf_kernels.h5 of keras.applications and give its path. "
+            f"Received {str(weights)!r}, which is no file."
+        )
+    # Keras raises a bare Exception where the download fails, and whatever h5py does on a bad file.
+    try:
+        return keras.applications.VGG16(include_top=True, weights=str(weights))
+    except Exception as error:
+        raise InputError(
+            "The VGG16 weights could not be loaded. Expected keras.applications' VGG16 with its "
+            "dense layers (include_top=True); download vgg16_weights_tf_dim_ordering_tf_kernels.h5 "
+            "elsewhere and give its path. "
+            f"Received {str(weights)!r}, and Keras says: {' '.join(str(error).split()):.200}"
+        ) from None
+
+
+def initialise_from_vgg16(model: keras.Model, vgg16: keras.Model) -> None:
+    """Copy VGG16's layers to the streams and the fusion net, in place (paper §3.3).
+
+    Every `conv…` and `fc…` layer gets the kernel and bias of VGG16's layer; fc6 and fc7 are its
+    dense layers as convolutions. Where a layer is split in an image and an interaction half, both
+    get the whole kernel. Where it has another number of input channels (click maps), each gets the
+    mean of the kernel over VGG16's channels. Scores and MSRN stay as they are. Keras' VGG16 reads
+    BGR, as these networks do, so no channel is turned.
+
+    Args:
+        model: a network of `fctsfn_tf.model`.
+        vgg16: with layers `block<b>_conv<i>`, `fc1` and `fc2`, as in `keras.applications`.
+
+    Raises:
+        InputError: a layer of another width than VGG16's; then nothing was changed.
+    """
+    values = {}
+    for layer in model.layers:
+        source = _vgg16_arrays(layer, vgg16)
+        if source is None:
+            continue
+        kernel, bias = source
+        if kernel.shape[2] != layer.kernel.shape[2]:
+            mean = kernel.mean(axis=2, keepdims=True)
+            kernel = np.repeat(mean, layer.kernel.shape[2], axis=2)
+        if kernel.shape != tuple(layer.kernel.shape):
+            raise InputError(
+                "VGG16 weights fit networks of VGG16's width only. Build the network with alpha=1, "
+                f"or without weights. Received layer '{layer.name}' with kernel "
+                f"{tuple(layer.kernel.shape)}, where VGG16 has {kernel.shape}."
+            )
+        values[layer.name] = (kernel, bias)
+    for name, (kernel, bias) in values.items():
+        layer = model.get_layer(name)
+        layer.kernel.assign(kernel)
+        if layer.use_bias:
+            layer.bias.assign(bias)
+
+
+def _vgg16_arrays(
+    layer: keras.layers.Layer, vgg16: keras.Model
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """VGG16's kernel (rows, cols, in, out) and bias (out,) for a layer; None where it has none."""
+    if not isinstance(layer, keras.layers.Conv2D):
+        return None
+    if match := _CONV_NAME.fullmatch(layer.name):
+        kernel, bias = vgg16.get_layer(f"block{match['block']}_conv{match['index']}").get_weights()
+        return kernel, bias
+    if match := _FC_NAME.fullmatch(layer.name):
+        kernel, bias = vgg16.get_layer(f"fc{int(match['index']) - 5}").get_weights()
+        # Keras flattens (rows, cols, channels) in this order, so the reshape undoes it.
+        return kernel.reshape(*layer.kernel_size, -1, kernel.shape[1]), bias
+    return None
+
+
+# Stage transfer
+
+
+class Transfer(NamedTuple):
+    """What `transfer_stage` did, by layer name, in the order of the networks.
+
+    Attributes:
+        transferred: layers of the target that now hold the source's weights.
+        new: layers of the target that the source lacks; they kept theirs.
+        unused: layers of the source that the target lacks.
+    """
+
+    transferred: list[str]
+    new: list[str]
+    unused: list[str]
+
+
+def transfer_stage(source: keras.Model, target: keras.Model) -> Transfer:
+    """Set the target's layers from the source's of the same name: 32s → 16s → 8s → FCTSFN (§3.3).
+
+    Layers the source lacks are left alone, so the new score layers of a fresh target stay zero.
+
+    Returns:
+        What was transferred and what was not.
+
+    Raises:
+        InputError: a layer of the same name but another shape, or no layer in common; then nothing
+            was changed.
+    """
+    sources, targets = _variables(source), _variables(target)
+    common = [name for name in targets if name in sources]
+    if not common:
+        raise InputError(
+            "Two stages must share layers by name. Build both with fctsfn_tf.model. "
+            f"Received '{source.name}' and '{target.name}', which share none."
+        )
+    for name in common:
+        if sources[name].shape != targets[name].shape:
+            raise InputError(
+                "Layers of the same name must have the same shape in both stages. Build both with "
+                f"the same depth and alpha. Received {tuple(sources[name].shape)} in "
+                f"'{source.name}' and {tuple(targets[name].shape)} in '{target.name}' for '{name}'."
+            )
+    for name in common:
+        targets[name].assign(sources[name].value)
+    return Transfer(
+        transferred=_layers_of(common),
+        new=_layers_of(name for name in targets if name not in sources),
+        unused=_layers_of(name for name in sources if name not in targets),
+    )
+
+
+def _layers_of(variable_names: Iterable[str]) -> list[str]:
+    """The names of the layers of some variables, each once."""
+    return list(dict.fromkeys(name.rpartition("/")[0] for name in variable_names))
+
+
+# Weight files
 
 
 def save_variables(
