@@ -1,0 +1,97 @@
+"""Training recipes: every number of a training run, with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """How `augmentation.random_view` looks at a photograph.
+
+    Attributes:
+        zoom_probability: how often the view is cut around the object, as zoom-in does later.
+        zoom_margin: side of that view over the longer side of the object's box.
+        scale: otherwise, longer side of the photograph over the side of the view.
+        rotation_probability, rotation_degrees: how often, and up to how far, it is rotated.
+        aspect: the logarithm of width over height changes by up to this.
+        contrast: the logarithm of the contrast changes by up to this.
+        brightness: grey levels added or taken, at most.
+    """
+
+    zoom_probability: float = 0.4
+    zoom_margin: tuple[float, float] = (1.1, 2.5)
+    scale: tuple[float, float] = (1.0, 1.7)
+    rotation_probability: float = 0.25
+    rotation_degrees: float = 15.0
+    aspect: float = 0.15
+    contrast: float = 0.25
+    brightness: float = 30.0
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """How training clicks are drawn (RITM: ≤ 24 clicks, decay 0.8; border 0.5 of the negatives).
+
+    Attributes:
+        single_click_probability: how often there is one positive click and nothing else, which is
+            what every person starts with.
+        decay: each further click of a sign is this much as likely as the one before it.
+        max_clicks: of one sign.
+        border_width: negatives "near the object" lie within this many pixels.
+        border_probability: share of negatives that lie there.
+        start_mask_probability: how often the previous mask is an imperfect one from elsewhere.
+        rollouts: probability of 0, 1, 2, … clicks on the network's own errors.
+    """
+
+    single_click_probability: float = 0.65
+    decay: float = 0.6
+    max_clicks: int = 8
+    border_width: int = 20
+    border_probability: float = 0.6
+    start_mask_probability: float = 0.06
+    rollouts: tuple[float, ...] = (0.25, 0.25, 0.2, 0.15, 0.15)
+
+
+@dataclass(frozen=True)
+class CompactRecipe:
+    """The recipe of the compact network.
+
+    Attributes:
+        steps: optimiser steps in all; the learning rate follows a cosine down to zero.
+        image_batch: photographs per step.
+        objects_per_image: clicked objects per photograph; they share one run of the backbone.
+        size: side of the square views in pixels.
+        learning_rate: at its highest, after `warmup` steps (AdamW).
+        merge_probability: how often two objects are asked for as one (RITM: .15).
+        coarse_weight: weight of the loss on the score at 1/8.
+        iou_weight: weight of the soft IoU loss beside the normalised focal loss.
+        average_decay: of the moving average of the weights that is saved as the result.
+        set_weights: how often a photograph of each data set is drawn, relative to the others.
+    """
+
+    steps: int = 8000
+    image_batch: int = 4
+    objects_per_image: int = 2
+    size: int = 256
+    learning_rate: float = 1e-3
+    warmup: int = 300
+    weight_decay: float = 1e-4
+    clip_norm: float = 5.0
+    merge_probability: float = 0.1
+    coarse_weight: float = 0.3
+    iou_weight: float = 0.5
+    average_decay: float = 0.998
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    # ccp is one kind of picture a thousand times; bsds_regions holds parts and stuff.
+    set_weights: tuple[tuple[str, float], ...] = (
+        ("voc2012", 1.5),
+        ("voc_animal", 1.0),
+        ("ecssd", 1.5),
+        ("ccp", 0.3),
+        ("human290", 1.0),
+        ("coco128seg", 3.0),
+        ("tinycoco", 3.0),
+        ("bsds_regions", 0.8),
+    )
