@@ -1,0 +1,62 @@
+"""Write the locked versions of requirements/ anew: python3 scripts/lock.py
+
+Resolves the ranges of setup.cfg in empty virtual environments and writes down what pip chose.
+Takes about three minutes and the network. The test `test_locks_satisfy_the_ranges` keeps the
+two in step.
+"""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from environment import ROOT, program
+
+# Lock → the extras of setup.cfg it holds beside the requirements of the package itself.
+# jax.txt is the second environment of scripts/test.py, in which the core runs without TensorFlow.
+EXTRAS = {"run.txt": [], "test.txt": ["test"], "jax.txt": ["jax", "test"]}
+# Builds the editable package; locked so that the build does not fetch one of its own.
+BUILD = "setuptools>=77"
+HEADER = """\
+# Written by scripts/lock.py from setup.cfg; do not edit by hand.
+# Exact versions, Python {major}.{minor} on {platform}.
+"""
+
+
+def ranges(extras: list[str], tensorflow: bool) -> list[str]:
+    """The requirement lines of setup.cfg for the package and these extras."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    groups = [config["options"]["install_requires"]]
+    groups += [config["options.extras_require"][extra] for extra in extras]
+    lines = [line for group in groups for line in group.split("\n") if line]
+    return [line for line in lines if tensorflow or not line.startswith("tensorflow")]
+
+
+def resolve(requirements: list[str]) -> list[str]:
+    """What pip chooses for these requirements in an empty environment: ["name==version", …]."""
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch) / "environment"
+        subprocess.run([sys.executable, "-m", "venv", directory], check=True)
+        pip = [program(directory, "python"), "-m", "pip", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--quiet", BUILD, *requirements], check=True)
+        frozen = subprocess.run([*pip, "freeze", "--all"], check=True, capture_output=True)
+    lines = frozen.stdout.decode().splitlines()
+    return [line for line in lines if not line.startswith("pip==")]
+
+
+def main() -> None:
+    header = HEADER.format(
+        major=sys.version_info.major, minor=sys.version_info.minor, platform=sys.platform
+    )
+    for name, extras in EXTRAS.items():
+        lines = resolve(ranges(extras, tensorflow=name != "jax.txt"))
+        (ROOT / "requirements" / name).write_text(header + "\n".join(lines) + "\n")
+        print(f"requirements/{name}: {len(lines)} packages")
+
+
+if __name__ == "__main__":
+    main()
