@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import maximum_flow
 
@@ -84,13 +84,12 @@ def test_least_energy_of_all_masks(seed):
     np.testing.assert_array_equal(graph_cut(probability, image, clicks, parameters), best)
 
 
-def scipy_cut_value(costs, clicks, scale):
+def scipy_cut_value(costs, forced_object, forced_background, scale):
     """The least energy by SciPy's max-flow on capacities rounded to 1 / scale."""
     object_cost, background_cost, weights = costs
-    forbidden = 10**6
-    object_cost, background_cost = object_cost.copy(), background_cost.copy()
-    for click in clicks:
-        (background_cost if click.is_positive else object_cost)[click.pixel] = forbidden / scale
+    forbidden = 10**6 / scale
+    background_cost = np.where(forced_object, forbidden, background_cost)
+    object_cost = np.where(forced_background, forbidden, object_cost)
     width, size = object_cost.shape[1], object_cost.size
     source, sink = size, size + 1
     edges = [(source, p, cost) for p, cost in enumerate(background_cost.ravel())]
@@ -105,16 +104,31 @@ def scipy_cut_value(costs, clicks, scale):
     return maximum_flow(graph.tocsr(), source, sink).flow_value / scale
 
 
-@pytest.mark.parametrize(("seed", "smoothness"), [(10, 0.3), (11, 1.0), (12, 3.0), (13, 10.0)])
-def test_same_energy_as_scipys_maximum_flow(seed, smoothness):
+@pytest.mark.parametrize("confident", [1.0, 0.6])
+@pytest.mark.parametrize("smoothness", [0.3, 1.0, 3.0, 10.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_same_energy_as_scipys_maximum_flow(seed, smoothness, confident):
+    """Over all pixels, and with the confident ones far from the contour held fast."""
     rng = np.random.default_rng(seed)
     probability, image = random_scene(rng, 9, 13)
-    clicks = [Click(2, 10, True), Click(6, 3, False), Click(2, 11, False)]
-    parameters = replace(FULL, smoothness=smoothness, click_radius=0.0)
+    probability[:, :2], probability[:, -2:] = 0.62, 0.38  # just confident: pulled easily
+    clicks = [Click(2, 9, True), Click(6, 4, False), Click(2, 10, False), Click(8, 0, True)]
+    parameters = replace(FULL, smoothness=smoothness, click_radius=0.0, confident=confident)
+    forced_object, forced_background = np.zeros((2, 9, 13), bool)
+    for click in clicks:
+        (forced_object if click.is_positive else forced_background)[click.pixel] = True
+    if confident < 1:
+        start = ((probability > 0.5) | forced_object) & ~forced_background
+        far = maximum_filter(start, 3, mode="nearest") == minimum_filter(start, 3, mode="nearest")
+        held = far & (abs(probability - 0.5) > confident - 0.5)
+        assert held.any()
+        forced_object |= held & start
+        forced_background |= held & ~start
     costs = terms(probability, image, parameters)
     mask = graph_cut(probability, image, clicks, parameters)
-    expected = scipy_cut_value(costs, clicks, scale=10_000)
-    assert agrees_with_clicks(mask, clicks)
+    assert mask[forced_object].all()
+    assert not mask[forced_background].any()
+    expected = scipy_cut_value(costs, forced_object, forced_background, scale=10_000)
     assert energy(mask, *costs) == pytest.approx(expected, abs=0.05)
 
 
