@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from fctsfn_tf.errors import InputError
 
@@ -16,32 +17,48 @@ def printable(path: str | Path) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(path))
 
 
+def file_kind(path: str | Path) -> Literal["file", "directory", "device", "missing"]:
+    """What lies at `path`, links followed; "device" stands for all that is neither of the others.
+
+    Raises:
+        InputError: the name is too long, holds a null character, or may not be looked up.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{printable(path):.200} cannot be a file's name ({_reason(error)}). Choose another."
+        ) from None
+    if stat.S_ISREG(mode):
+        return "file"
+    return "directory" if stat.S_ISDIR(mode) else "device"
+
+
 def check_writable(path: str | Path, overwrite: bool) -> None:
     """Refuse an output path that cannot or must not be written, before any work is done.
 
     Raises:
         InputError: the file exists and `overwrite` is False, it is no ordinary file, its directory
-            does not exist or takes no files, or the name is none.
+            takes no files and cannot be created, or the name is none.
     """
     path, name = Path(path), printable(path)
-    try:
-        is_there, is_file, is_directory = path.exists(), path.is_file(), path.is_dir()
-        has_parent, may_write = path.parent.is_dir(), os.access(path.parent, os.W_OK | os.X_OK)
-    except (OSError, ValueError) as error:  # too long, a null character, no permission
-        raise InputError(f"{name:.200} cannot be a file's name ({_reason(error)}).") from None
-    if is_directory:
+    kind = file_kind(path)
+    if kind == "directory":
         raise InputError(f"An output must be a file, but {name} is a directory. Name a file in it.")
-    if is_there and not is_file:
+    if kind == "device":
         raise InputError(f"An output must be an ordinary file, but {name} is none. Name a file.")
-    if is_there and not overwrite:
+    if kind == "file" and not overwrite:
         raise InputError(
             f"{name} exists already. Choose another name or overwrite it (--force, overwrite=True)."
         )
-    if not has_parent:
-        parent = printable(path.parent)
-        raise InputError(f"The directory of {name} does not exist. Create {parent} first.")
-    if not may_write:
-        raise InputError(f"No file may be written beside {name}. Choose a directory of your own.")
+    ancestor = next(parent for parent in path.absolute().parents if parent.exists())
+    if not (ancestor.is_dir() and os.access(ancestor, os.W_OK | os.X_OK)):
+        raise InputError(
+            f"{name} cannot be written: {printable(ancestor)} is no directory, or not one that you "
+            "may write to. Choose another place."
+        )
 
 
 def atomic_write(
@@ -49,7 +66,8 @@ def atomic_write(
 ) -> None:
     """Write a file whole or not at all: to a temporary file beside it, then rename.
 
-    A symbolic link is followed: the file it points to is written and the link stays.
+    Directories that are missing are created. A symbolic link is followed: the file it points to is
+    written and the link stays.
 
     Args:
         path: where the file shall be.
@@ -63,19 +81,20 @@ def atomic_write(
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise InputError(
-                f"{printable(path)} could not be written ({_reason(error)}). Make room there, or "
-                "choose another place."
-            ) from error
-        raise
+    except OSError as error:
+        raise InputError(
+            f"{printable(path)} could not be written ({_reason(error)}). Make room there, or "
+            "choose another place."
+        ) from error
+    finally:
+        if os.path.lexists(temporary):  # only where something went wrong
+            temporary.unlink()
 
 
 def _reason(error: OSError | ValueError) -> str:

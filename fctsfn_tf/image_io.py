@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import file_kind, printable
 
 # Largest photograph: 50 × 2^20 pixels, which takes the 8192 × 6144 of "50 megapixel" cameras.
 # Measured at that size: 0.5 GB of memory for a JPEG, 0.7 GB with transparency or a colour profile.
@@ -127,17 +127,12 @@ def as_rgb(array: np.ndarray) -> np.ndarray:
 
 
 def _check_is_file(path: Path) -> None:
-    try:
-        is_there, is_file = path.exists(), path.is_file()
-        is_empty = is_file and path.stat().st_size == 0
-    except (OSError, ValueError):  # too long, a null character, no permission
-        is_there = is_file = is_empty = False
-    name = f"{printable(path):.200}"
-    if not is_there:
+    name, kind = printable(path), file_kind(path)
+    if kind == "missing":
         raise InputError(f"There is no file {name}. Check the path.")
-    if not is_file:
-        raise InputError(f"An image must be a file, but {name} is a directory or a device.")
-    if is_empty:
+    if kind != "file":
+        raise InputError(f"An image must be a file, but {name} is a {kind}. Name a file.")
+    if path.stat().st_size == 0:
         raise InputError(f"{name} is empty (0 bytes). Copy or export it again.")
 
 

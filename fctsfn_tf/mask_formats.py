@@ -225,7 +225,7 @@ def coco_json(
     Args:
         masks: see `object_masks`; the annotation of object i has id i.
         image_name: the photograph's file name.
-        names: one per object, which becomes its category; none: all "object".
+        names: one per object, which becomes its category; an empty or no name is "object".
     """
     objects = object_masks(masks)
     names = _checked_names(names, len(objects))
@@ -254,7 +254,7 @@ def labelme_json(
     Args:
         masks: see `object_masks`.
         image_path: the photograph's path as seen from the file's directory: labelme opens that.
-        names: one per object; none: all "object".
+        names: one per object; an empty or no name is "object".
     """
     objects = object_masks(masks)
     height, width = objects[0].shape
@@ -379,7 +379,7 @@ def _check_same_size(image: np.ndarray, mask: np.ndarray) -> None:
 def _checked_names(names: Sequence[str], number: int) -> list[str]:
     if names and len(names) != number:
         raise InputError(f"There must be one name per object, {number}. Received {len(names)}.")
-    return list(names) or [DEFAULT_NAME] * number
+    return [name or DEFAULT_NAME for name in names or [""] * number]
 
 
 def _annotation(mask: np.ndarray) -> dict:
@@ -479,4 +479,4 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _json(content: dict) -> bytes:
-    return (json.dumps(content, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(content) + "\n").encode()

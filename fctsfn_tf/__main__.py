@@ -1,0 +1,7 @@
+"""`python -m fctsfn_tf`: the command line, see `cli`."""
+
+import sys
+
+from fctsfn_tf.cli import main
+
+sys.exit(main())
