@@ -15,6 +15,15 @@ from fctsfn_tf.errors import InputError
 IMAGE_FEATURES_PREFIX = "image_features_"
 
 
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class ImagePart(keras.Model):
+    """image → list of feature tensors, also where there is one: keras.Model would unpack it."""
+
+    def call(self, inputs, training=None, mask=None):  # noqa: ANN001, ANN201 (Keras' signature)
+        features = super().call(inputs, training=training, mask=mask)
+        return features if isinstance(features, list) else [features]
+
+
 def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """The image part and the click part of a network.
 
@@ -42,7 +51,7 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     layers = image_feature_layers(model)
     features = [layer.output for layer in layers]
     try:
-        image_part = keras.Model(inputs["image"], features, name=f"{model.name}_image_part")
+        image_part = ImagePart(inputs["image"], features, name=f"{model.name}_image_part")
         click_part = _click_part(model, layers)
     except ValueError as error:
         raise InputError(

@@ -142,6 +142,7 @@ def TSLFN(
     Raises:
         InputError: another stride, depth or alpha, or `weights` that cannot be had.
     """
+    check_stride(stride)
     if depth not in VGG16_BLOCKS:
         raise InputError(
             f"Each stream of a TSLFN has 1 to 5 blocks. Use depth 4 for the paper's network; "
@@ -169,6 +170,7 @@ def SSFCN(
 
     Reference: Xu et al., Deep Interactive Object Selection, 2016; paper §4.2.
     """
+    check_stride(stride)
     inputs = network_inputs()
     features = two_streams(inputs, depth=0, alpha=alpha)
     features = fusion_net(features, depth=0, alpha=alpha)
@@ -191,6 +193,7 @@ def TSLFNMinus(
 
     Source: paper §4.2, Fig. 3.
     """
+    check_stride(stride)
     inputs = network_inputs()
     prepared = prepare(inputs)
     image = vgg16_blocks(prepared.image, range(1, 5), alpha, suffix="_image")
@@ -203,6 +206,19 @@ def TSLFNMinus(
     features = fusion_net(features, depth=4, alpha=alpha)
     score = score_at_full_resolution(features, stride)
     return finished_network(inputs, score, weights, name)
+
+
+def check_stride(stride: int) -> None:
+    """Refuse a stride the paper does not have, before the network is built.
+
+    Raises:
+        InputError: it is not 8, 16 or 32.
+    """
+    if stride not in (8, 16, 32):
+        raise InputError(
+            "The stride of a score must be 32, 16 or 8 (the paper's final one). Use one of them. "
+            f"Received stride={stride!r}."
+        )
 
 
 # Input
@@ -272,11 +288,6 @@ def score_at_full_resolution(
 
     Source: Long et al., Fully Convolutional Networks, 2015 (paper's [11]); paper §3.3.
     """
-    if stride not in (8, 16, 32):
-        raise InputError(
-            "The stride of a score must be 32, 16 or 8 (the paper's final one). "
-            f"Received stride={stride!r}."
-        )
     score = features["score"]  # (B, H/32, W/32, 2)
     if stride <= 16:
         score = BilinearUpsampling(2, name="score_up16")(score)

@@ -100,6 +100,20 @@ def test_network_and_parts_survive_saving(tmp_path, rng):
     )
 
 
+def test_a_single_feature_is_a_list_too(tmp_path, rng):
+    image = keras.Input((None, None, 3), name="image")
+    click_maps = keras.Input((None, None, 2), name="click_maps")
+    crossing = layers.Identity(name="image_features_0_conv")(layers.Conv2D(2, 1)(image))
+    logits = layers.Conv2D(1, 1)(layers.Concatenate()([crossing, click_maps]))
+    image_part, _ = split(keras.Model({"image": image, "click_maps": click_maps}, logits))
+    image_part.save(tmp_path / "image.keras")
+    example, _ = arrays(rng)
+    for part in (image_part, keras.saving.load_model(tmp_path / "image.keras")):
+        for features in (part(example), part.predict(numpy_of(example), verbose=0)):
+            assert isinstance(features, list)
+            assert tuple(features[0].shape) == (1, 6, 8, 2)
+
+
 def test_more_than_nine_cuts_keep_their_order():
     image = keras.Input((None, None, 3), name="image")
     click_maps = keras.Input((None, None, 2), name="click_maps")
