@@ -36,7 +36,7 @@ def iou(mask: np.ndarray, gt_mask: np.ndarray, ignore: np.ndarray | None = None)
         intersection &= ~ignore
         union &= ~ignore
     num_union = np.count_nonzero(union)
-    return np.count_nonzero(intersection) / num_union if num_union else 1.0
+    return float(np.count_nonzero(intersection) / num_union) if num_union else 1.0
 
 
 def number_of_clicks(
