@@ -1,7 +1,7 @@
 """The compact network: FCTSFN's idea at a size that answers while a person clicks.
 
 Same shape as Fig. 2: an image stream that never sees a click, an interaction stream, late fusion
-at 1/16 (the paper: pool4), a score at 1/8, then refining from several scales. What differs, and why:
+at 1/16 (the paper: pool4), a score at 1/8, then refining from several scales. What differs:
 
 - the image stream is MobileNetV2 and ends in a top-down pyramid; per image it runs once, so it
   may be the larger part;
@@ -48,8 +48,8 @@ class ClickAttention(layers.Layer):
 
     Inputs, a list: queries (B, h, w, d), keys (B, h, w, d), values (B, h, w, v), and the disks at
     the same resolution (B, h, w, 2) in [0, 1]. Attention weights are softmax over all places of
-    q·k/√d + log(disk share), so places without a click count for nothing. Queries and keys come from
-    the image alone.
+    q·k/√d + log(disk share), so places without a click count for nothing. Queries and keys come
+    from the image alone.
 
     Output: (B, h, w, 2 + v): share of attention on positive and negative clicks, and the values.
     """
@@ -135,10 +135,12 @@ def compact_network(
     attended = ClickAttention(name="click_attention")([queries, keys, interaction[3], disks])
     x = _fuse(
         image_halves[3],
-        [_linear(interaction[3], WIDTHS[3], "fusion_16_interaction"),
-         _linear(attended, WIDTHS[3], "fusion_16_attended")],
+        [
+            _linear(interaction[3], WIDTHS[3], "fusion_16_interaction"),
+            _linear(attended, WIDTHS[3], "fusion_16_attended"),
+        ],
         "fusion_16",
-    )  # fmt: skip
+    )
     x = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_a")
     sixteenth = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_b")
     x = _inverted_residual(sixteenth, WIDTHS[4], 5, "fusion_32_down", strides=2)
@@ -234,8 +236,14 @@ def _refine(x: Any, image_half: Any, interaction: Any, filters: int, name: str) 
 
 def _conv_norm_relu(x: Any, filters: int, size: int, name: str, strides: int = 1) -> Any:
     x = layers.Conv2D(
-        filters, size, strides, padding="same", use_bias=False, name=name, kernel_initializer="he_normal"
-    )(x)  # fmt: skip
+        filters,
+        size,
+        strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 

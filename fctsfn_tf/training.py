@@ -167,6 +167,7 @@ class CompactTrainer:
             global_clipnorm=recipe.clip_norm,
             use_ema=True,
             ema_momentum=recipe.average_decay,
+            name="adam_w",  # part of the variables' paths in the checkpoint
         )
         self.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
         focal, soft_iou = NormalizedFocalLoss(), SoftIoULoss()
