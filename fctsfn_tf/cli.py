@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NoReturn
 
+from fctsfn_tf import __version__
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
@@ -175,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Click an object in a photograph, get its mask.",
         epilog="Exit codes: 0 done, 1 some photographs failed, 2 bad input, 130 interrupted.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for add_parser in COMMANDS:
         add_parser(subparsers)
@@ -289,8 +291,10 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
         f"{len(pending) - len(failures)} segmented, {len(jobs) - len(pending)} skipped (outputs "
         f"exist), {len(failures)} failed; outputs in {printable(arguments.output or Path())}"
     )
-    for message in failures.values():
-        print(f"fctsfn: error: {printable(message)}", file=sys.stderr)
+    for photograph, message in failures.items():
+        name = printable(photograph)
+        line = message if name in message else f"{name}: {message}"
+        print(f"fctsfn: error: {printable(line)}", file=sys.stderr)
     return SOME_FAILED if failures else OK
 
 
