@@ -203,6 +203,15 @@ def test_summary_when_nothing_counted():
     assert "x: gt_mask is empty" in markdown(results)
 
 
+def test_mean_ious_end_where_the_first_object_was_left():
+    run = run_of(replace(RITM, until=0.9))
+    objects = (
+        ObjectResult("long", (), (0.2, 0.4, 0.6, 0.9), (1.0,)),
+        ObjectResult("short", (), (0.6, 0.9), (1.0,)),
+    )
+    assert summarise(Results(run, objects))["mean_iou"] == pytest.approx([0.4, 0.65])
+
+
 def test_jitter_depends_on_seed_and_name_alone():
     big = Sample("big", np.zeros((60, 90, 3), np.uint8), *np.zeros((2, 60, 90), bool))
     big.gt_mask[10:50, 20:80] = True
@@ -276,6 +285,22 @@ def test_a_killed_evaluation_goes_on_where_it_was(tmp_path):
         "bar 8",
         "bar 10",
     ]
+
+
+def test_an_evaluation_may_be_killed_more_than_once(tmp_path):
+    output = tmp_path / "results.json"
+    objects = [sample_of(name) for name in ("one", "two", "three")]
+
+    def killed_after(count):
+        yield from objects[:count]
+        raise Interrupted
+
+    for count in (1, 2):
+        with pytest.raises(Interrupted):
+            evaluated(killed_after(count), bars(5), output)
+        with open(f"{output}.partial", "a") as file:
+            file.write('{"name"')
+    assert len(evaluated(objects, bars(5), output).objects) == 3
 
 
 def interrupt(partial_of, **options):
