@@ -16,14 +16,16 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NoReturn
 
 from fctsfn_tf import __version__
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import check_writable, printable
 
 if TYPE_CHECKING:
+    from fctsfn_tf.evaluation import Protocol
     from fctsfn_tf.predictor import Predictor
     from fctsfn_tf.segmenting import Job, Result
 
@@ -40,6 +42,7 @@ OUTPUT_HELP = {
 }
 DEFAULT_OUTPUTS = ("mask", "cutout", "overlay")
 PROGRESS_WIDTH = 24
+TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 SEGMENT_EPILOG = """\
 A clicks file has one entry per click, in the order in which they were made:
@@ -110,12 +113,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def load_predictor(arguments: argparse.Namespace) -> Predictor:
     """The Predictor that --preset, --threshold and --graph-cut ask for; takes seconds."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow greets on standard error
+    _import_quietly()
     from fctsfn_tf.predictor import Predictor
 
     overrides = {"graph_cut": arguments.graph_cut, "threshold": arguments.threshold}
     preset = {} if arguments.preset is None else {"preset": arguments.preset}
     return Predictor.from_preset(**preset, **overrides)
+
+
+def _import_quietly() -> None:
+    """Import Keras and its backend without their greetings on standard error.
+
+    TensorFlow writes some of them before it looks at its own log level, so standard error is closed
+    meanwhile. Whoever sets that level in the environment sees everything.
+    """
+    if TENSORFLOW_LOG_LEVEL in os.environ:
+        return
+    os.environ[TENSORFLOW_LOG_LEVEL] = "3"  # and no word about missing GPUs later
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import fctsfn_tf.predictor  # noqa: F401
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 def add_segment_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -166,8 +189,63 @@ def add_segment_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_run_segment)
 
 
+def add_evaluate_parser(subparsers: argparse._SubParsersAction) -> None:
+    """`fctsfn evaluate`: a robot clicks every object of a folder → how many clicks it takes."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="count the clicks that a network needs on a folder of photographs and masks",
+        description="Let a robot click every object of a folder, and report the clicks it takes to "
+        "85 % and 90 % IoU and the mean IoU after each click. A run that was interrupted goes on "
+        "where --output names the same file.",
+    )
+    parser.add_argument("data", type=Path, metavar="FOLDER", help="with images/ and masks/")
+    parser.add_argument(
+        "--preset", metavar="NAME|DIR", help="the network (default: the shipped one)"
+    )
+    parser.add_argument(
+        "--protocol",
+        default="ritm",
+        choices=("paper", "ritm"),
+        help="how the robot clicks and what makes the mask: ritm = probability > 0.49, as the "
+        "literature reports since 2021 (default); paper = as FCTSFN, with graph cut",
+    )
+    parser.add_argument(
+        "--graph-cut",
+        action=argparse.BooleanOptionalAction,
+        help="cut the mask, or not, whatever the protocol says",
+    )
+    parser.add_argument(
+        "--max-clicks", type=int, metavar="N", help="clicks per object (default: 20)"
+    )
+    parser.add_argument("--until", type=float, metavar="IOU", help="leave an object at this IoU")
+    parser.add_argument("--jitter", action="store_true", help="click as unsteadily as a person")
+    parser.add_argument("--seed", type=_count, default=0, metavar="N", help="of the jitter")
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N objects only")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON with every click and IoU")
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+    parser.set_defaults(run=_run_evaluate)
+
+
+def add_benchmark_parser(subparsers: argparse._SubParsersAction) -> None:
+    """`fctsfn benchmark`: what the networks cost, as a table."""
+    parser = subparsers.add_parser(
+        "benchmark",
+        help="parameters, multiply-accumulates and seconds of the networks",
+        description="Print what each network costs per image and per click.",
+    )
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help="which ones (default: all)")
+    parser.add_argument("--size", type=_size, metavar="HEIGHTxWIDTH", help="default: 240x320")
+    parser.add_argument(
+        "--runs",
+        type=_count,
+        metavar="N",
+        help="timed runs; 0 computes without running (default: 3)",
+    )
+    parser.set_defaults(run=_run_benchmark)
+
+
 # Every command; each entry adds one parser.
-COMMANDS = (add_segment_parser,)
+COMMANDS = (add_segment_parser, add_evaluate_parser, add_benchmark_parser)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -207,6 +285,17 @@ def _point(text: str) -> tuple[float, float]:
     return x, y
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"a whole number from 0 on is expected: {text!r:.60} came")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    return _count(height), _count(width)
+
+
 def _formats(text: str) -> tuple[str, ...]:
     kinds = tuple(dict.fromkeys(text.split(",")))
     unknown = [kind for kind in kinds if kind not in OUTPUT_HELP]
@@ -243,6 +332,54 @@ def _segment_photograph(arguments: argparse.Namespace) -> int:
     loaded = load(job)
     result = segment(load_predictor(arguments), loaded, arguments.force)
     _print_result(job, result)
+    return OK
+
+
+def _run_evaluate(arguments: argparse.Namespace) -> int:
+    from fctsfn_tf.evaluation import evaluate_preset, markdown, summarise
+
+    protocol = _protocol(arguments)
+    if arguments.output is not None:
+        check_writable(arguments.output, arguments.force)
+    _import_quietly()
+    from fctsfn_tf.presets import DEFAULT_PRESET
+
+    results = evaluate_preset(
+        arguments.data,
+        arguments.preset or DEFAULT_PRESET,
+        protocol,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        output=arguments.output,
+        overwrite=arguments.force,
+    )
+    print(markdown(results))
+    return SOME_FAILED if summarise(results)["failed"] else OK
+
+
+def _protocol(arguments: argparse.Namespace) -> Protocol:
+    """The named protocol with what the arguments say otherwise."""
+    from fctsfn_tf.evaluation import PROTOCOLS
+    from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS
+
+    changes: dict[str, object] = {"is_jittered": arguments.jitter, "until": arguments.until}
+    if arguments.max_clicks is not None:
+        changes["max_clicks"] = arguments.max_clicks
+    if arguments.graph_cut is not None:
+        changes["graph_cut"] = DEFAULT_PARAMETERS if arguments.graph_cut else None
+    return replace(PROTOCOLS[arguments.protocol], **changes)
+
+
+def _run_benchmark(arguments: argparse.Namespace) -> int:
+    _import_quietly()
+    from fctsfn_tf.benchmark import benchmark_table
+
+    given: dict[str, object] = {"names": arguments.networks or None}
+    if arguments.size is not None:
+        given["height"], given["width"] = arguments.size
+    if arguments.runs is not None:
+        given["runs"] = arguments.runs
+    print(benchmark_table(**given))
     return OK
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fctsfn_tf import cli
+from fctsfn_tf import cli, evaluation
 from fctsfn_tf.clicks_file import read_clicks_file
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.mask_formats import read_mask
@@ -426,6 +426,82 @@ def test_csv_that_is_no_clicks_file(tmp_path, content, message):
     with pytest.raises(InputError) as caught:
         read_clicks_file(tmp_path / "a.csv")
     assert message in str(caught.value)
+
+
+# ---- evaluate and benchmark ------------------------------------------------------------------
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """Keras stays out: these commands are tested up to what they call."""
+    monkeypatch.setattr(cli, "_import_quietly", lambda: None)
+    presets = SimpleNamespace(DEFAULT_PRESET="the default")
+    monkeypatch.setitem(sys.modules, "fctsfn_tf.presets", presets)
+
+
+def _evaluated(calls, answer):
+    def evaluate_preset(directory, preset, protocol, **options):
+        calls.append((directory, preset, protocol, options))
+        gt_mask = np.zeros((HEIGHT, WIDTH), bool)
+        gt_mask[10:30, 10:40] = True
+        image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        sample = evaluation.Sample("only", image, gt_mask, np.zeros_like(gt_mask))
+        segment = lambda *_: answer(gt_mask)  # noqa: E731
+        return evaluation.evaluate([sample], segment, protocol, data="d", preset="p")
+
+    return evaluate_preset
+
+
+def test_evaluate(tmp_path, monkeypatch, light, capsys):
+    calls = []
+    perfect = _evaluated(calls, lambda gt_mask: gt_mask.astype(np.float32))
+    monkeypatch.setattr(evaluation, "evaluate_preset", perfect)
+    assert cli.main(["evaluate", "data"]) == 0
+    assert calls == [
+        (
+            Path("data"),
+            "the default",
+            evaluation.PROTOCOLS["ritm"],
+            {"limit": None, "seed": 0, "output": None, "overwrite": False},
+        )
+    ]
+    assert "| 90 % | 1.00 | 0 |" in capsys.readouterr().out
+    chosen = "--preset x --protocol paper --no-graph-cut --max-clicks 3 --until 0.9 --jitter"
+    more = f"--seed 5 --limit 2 --force --output {tmp_path / 'r.json'}"
+    assert cli.main(["evaluate", "data", *chosen.split(), *more.split()]) == 0
+    expected = evaluation.Protocol("paper", max_clicks=3, until=0.9, is_jittered=True)
+    options = {"limit": 2, "seed": 5, "output": tmp_path / "r.json", "overwrite": True}
+    assert calls[1][1:] == ("x", expected, options)
+
+
+def test_evaluate_with_failures_is_not_quite_ok(monkeypatch, light):
+    broken = _evaluated([], lambda gt_mask: np.full(gt_mask.shape, np.nan, np.float32))
+    monkeypatch.setattr(evaluation, "evaluate_preset", broken)
+    assert cli.main(["evaluate", "data"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--max-clicks", "0"], ["--until", "nan"], ["--seed", "-1"], ["--output", "."]]
+)
+def test_evaluate_checks_before_the_network_is_loaded(monkeypatch, capsys, arguments):
+    monkeypatch.setattr(cli, "_import_quietly", lambda: pytest.fail("network loaded"))
+    _fails(capsys, "evaluate", "data", *arguments)
+
+
+def test_benchmark(monkeypatch, light, capsys):
+    calls = []
+    fake = SimpleNamespace(benchmark_table=lambda **given: calls.append(given) or "a table")
+    monkeypatch.setitem(sys.modules, "fctsfn_tf.benchmark", fake)
+    assert cli.main(["benchmark"]) == 0
+    assert capsys.readouterr().out == "a table\n"
+    assert cli.main(["benchmark", "compact", "--size", "96x128", "--runs", "0"]) == 0
+    assert calls == [
+        {"names": None},
+        {"names": ["compact"], "height": 96, "width": 128, "runs": 0},
+    ]
+    capsys.readouterr()
+    for size in ("96", "axb", "1x2x3", "-1x4"):
+        _fails(capsys, "benchmark", f"--size={size}")
 
 
 # ---- the process -----------------------------------------------------------------------------
