@@ -388,12 +388,11 @@ class Predictor:
             layer.view.paste(layer.probability, probability)
         for click in clicks:
             probability[click.pixel] = float(click.is_positive)
+        # Both ways of making the mask keep the clicked pixels' side.
         if layers and self.config.graph_cut:
             mask = graph_cut(probability, self._image, clicks)
         else:
             mask = probability > self.config.threshold
-        for click in clicks:
-            mask[click.pixel] = click.is_positive
         probability.setflags(write=False)
         mask.setflags(write=False)
         return probability, mask

@@ -30,9 +30,10 @@ from typing import Any
 
 import keras
 
-from fctsfn_tf import compact
+from fctsfn_tf.compact import compact_network
 from fctsfn_tf.config import PredictorConfig
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.model import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 from fctsfn_tf.weights import load_variables, save_variables
 
 # The preset that everything uses unless told otherwise.
@@ -45,9 +46,15 @@ HUB_PREFIX = "hf://"
 # Where the shipped presets lie, one directory each.
 PRESETS_DIRECTORY = Path(__file__).parent / "presets"
 # The functions that config.json may name; each returns a network from JSON arguments.
-BUILDERS: dict[str, Callable[..., keras.Model]] = {"compact_network": compact.compact_network}
+BUILDERS: dict[str, Callable[..., keras.Model]] = {
+    "compact_network": compact_network,
+    "FCTSFN": FCTSFN,
+    "TSLFN": TSLFN,
+    "SSFCN": SSFCN,
+    "TSLFNMinus": TSLFNMinus,
+}
 # Arguments that read files or the network: a preset brings all its weights itself.
-FORBIDDEN_ARGUMENTS = frozenset({"backbone_weights"})
+FORBIDDEN_ARGUMENTS = frozenset({"weights", "backbone_weights"})
 
 
 def preset_names() -> list[str]:

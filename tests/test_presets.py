@@ -1,6 +1,7 @@
 """Presets: a tiny network goes to a directory and back; what is damaged or strange is refused."""
 
 import hashlib
+import inspect
 import json
 import sys
 import types
@@ -197,8 +198,6 @@ def test_only_listed_builders_are_called(directory, builder):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"backbone_weights": "/etc/passwd"},
-        {"unheard_of": 1},
         {"filters": "many"},
         {"filters": -1},
         [],
@@ -208,6 +207,20 @@ def test_strange_arguments(directory, arguments):
     change(directory, lambda settings: settings.update(arguments=arguments))
     with pytest.raises(InputError):
         load_preset(directory)
+
+
+@pytest.mark.parametrize("name", ["backbone_weights", "weights", "unheard_of"])
+def test_arguments_that_a_preset_may_not_give(directory, name):
+    change(directory, lambda settings: settings["arguments"].update({name: "/etc/passwd"}))
+    with pytest.raises(InputError, match=rf"may take filters\. .*Received {name} "):
+        load_preset(directory)
+
+
+def test_every_builder_takes_its_weights_from_the_preset_alone():
+    """An argument that reads files must not be left out of `FORBIDDEN_ARGUMENTS`."""
+    for builder in presets.BUILDERS.values():
+        names = set(inspect.signature(builder).parameters)
+        assert {name for name in names if "weights" in name} <= presets.FORBIDDEN_ARGUMENTS
 
 
 def test_arguments_of_another_network(directory):

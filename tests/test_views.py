@@ -145,14 +145,14 @@ def test_paste_leaves_everything_outside_the_box():
 
 @pytest.mark.parametrize("size", [(3000, 20), (20, 3000), (1, 500), (2000, 1500), (1, 1)])
 def test_a_long_thin_image_is_averaged_not_sampled(size):
-    """Alternating rows and columns of 0 and 200 become an even grey where they are shrunk."""
+    """Noise of 0 and 200, deviation 100, is smoothed where it is shrunk."""
     height, width = size
-    stripes = 200 * ((np.arange(height)[:, None] + np.arange(width)) % 2)
-    image = np.repeat(stripes.astype(np.uint8)[..., None], 3, axis=2)
-    seen = whole_view(height, width, CONFIG).image_in(image)
-    assert abs(seen.mean() - image.mean()) < 4
+    noise = 200 * np.random.default_rng(3).integers(0, 2, (height, width, 1), np.uint8)
+    seen = whole_view(height, width, CONFIG).image_in(np.repeat(noise, 3, axis=2))
+    assert abs(seen.mean() - noise.mean()) < 6
     if max(size) >= 4 * 384:
-        assert seen.std() < 40  # sampling every n-th pixel would leave about 100
+        # The mean of n pixels has deviation 100 / √n, n from 5 to 27; sampling leaves 50 or more.
+        assert seen.std() < 45
 
 
 def test_probability_stays_in_range():
