@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 from fctsfn_tf import model as fctsfn_model
+from fctsfn_tf.benchmark import built_without_weights
 from fctsfn_tf.encode_once import split
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.layers import BilinearUpsampling
@@ -52,12 +53,6 @@ def inputs(rng, height, width, batch=1):
     }
 
 
-def unallocated(build):
-    """A network whose shapes exist but whose weights (577 MB) do not."""
-    with keras.StatelessScope(initialize_variables=False):
-        return build()
-
-
 def count(network, pattern, variables=("kernel", "bias")):
     return sum(
         int(np.prod(variable.shape))
@@ -72,14 +67,14 @@ MSRN = "(bottleneck|refine|score_bn).*"
 
 
 def test_golden_parameter_counts():
-    network = unallocated(FCTSFN)
+    network = built_without_weights(FCTSFN)
     assert count(network, r"conv[1-4]_\d_image") == 7_635_264
     assert count(network, r"conv[1-4]_\d_interaction") == 7_634_688
     assert count(network, rf"(?!{MSRN}).*") == 144_265_798
     assert count(network, MSRN) == 553_474
     assert count(network, MSRN, ("gamma", "beta")) == 1_244
     assert count(network, ".*", ("moving_mean", "moving_variance")) == 1_244
-    assert unallocated(TSLFN).count_params() == 144_265_798
+    assert built_without_weights(TSLFN).count_params() == 144_265_798
 
 
 def test_parameter_counts_of_the_variants():
@@ -87,15 +82,15 @@ def test_parameter_counts_of_the_variants():
     vgg16 = 14_714_688 + 102_764_544 + 16_781_312
     score = 4096 * 2 + 2
     ssfcn = vgg16 + 2 * 9 * 64 + score
-    assert unallocated(lambda: SSFCN(32)).count_params() == ssfcn
-    assert unallocated(lambda: SSFCN(16)).count_params() == ssfcn + 512 * 2 + 2
-    assert unallocated(TSLFNMinus).count_params() == vgg16 + 2 * 9 * 512 + score
+    assert built_without_weights(lambda: SSFCN(32)).count_params() == ssfcn
+    assert built_without_weights(lambda: SSFCN(16)).count_params() == ssfcn + 512 * 2 + 2
+    assert built_without_weights(TSLFNMinus).count_params() == vgg16 + 2 * 9 * 512 + score
     interaction_block = 2 * 9 * 64 + 64 + 9 * 64 * 64 + 64
     fused_conv2_1 = 9 * 64 * 128  # the second half of its input
     tslfn_1 = vgg16 + interaction_block + fused_conv2_1 + score
-    assert unallocated(lambda: TSLFN(32, 1)).count_params() == tslfn_1
+    assert built_without_weights(lambda: TSLFN(32, 1)).count_params() == tslfn_1
     streams = 2 * 14_714_688 - 9 * 64
-    assert unallocated(lambda: TSLFN(32, 5)).count_params() == (
+    assert built_without_weights(lambda: TSLFN(32, 5)).count_params() == (
         streams + 2 * 102_764_544 - 4096 + 16_781_312 + score
     )
 
