@@ -354,10 +354,14 @@ def test_other_arrays_are_refused_in_one_line(array):
     assert "Received" in str(caught.value)
 
 
-def test_reading_says_nothing_on_standard_error(tmp_path, rgb, capfd):
+def test_reading_neither_warns_nor_prints(tmp_path, rgb, capfd, recwarn):
     content = io.BytesIO()
     Image.fromarray(rgb).save(content, "PNG")
     (tmp_path / "cut.png").write_bytes(content.getvalue()[:-30])
     with pytest.raises(InputError):
         read_image(tmp_path / "cut.png")
+    (tmp_path / "large.png").write_bytes(_png_header(10_000, 10_000))
+    with pytest.raises(InputError):
+        read_image(tmp_path / "large.png")
     assert capfd.readouterr().err == ""
+    assert len(recwarn) == 0

@@ -79,6 +79,12 @@ def test_index_png_holds_numbers_and_voc_colours(mask):
     np.testing.assert_array_equal(colours[50, 80], (128, 128, 0))
 
 
+def test_where_objects_overlap_the_later_one_counts():
+    first, second = _disk(30, 40, 10), _disk(30, 48, 10)
+    expected = np.where(second, 2, np.where(first, 1, 0))
+    np.testing.assert_array_equal(index_map([first, second]), expected)
+
+
 def test_voc_palette():
     """Colours as the VOC development kit lists them."""
     palette = voc_palette()
