@@ -50,7 +50,7 @@ class SimulationConfig:
     border_width: int = 20
     border_probability: float = 0.6
     start_mask_probability: float = 0.06
-    rollouts: tuple[float, ...] = (0.25, 0.25, 0.2, 0.15, 0.15)
+    rollouts: tuple[float, ...] = (0.35, 0.25, 0.2, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,10 @@ class CompactRecipe:
 
     Attributes:
         steps: optimiser steps in all; the learning rate follows a cosine down to zero.
-        image_batch: photographs per step.
+        views: (side of the square views in pixels, photographs per step), one of which is drawn
+            for each step. Several sides, because zoom-in and working size show objects at any
+            scale; fewer photographs where the views are larger, so that steps cost about the same.
         objects_per_image: clicked objects per photograph; they share one run of the backbone.
-        size: side of the square views in pixels.
         learning_rate: at its highest, after `warmup` steps (AdamW).
         merge_probability: how often two objects are asked for as one (RITM: .15).
         coarse_weight: weight of the loss on the score at 1/8.
@@ -70,10 +71,9 @@ class CompactRecipe:
         set_weights: how often a photograph of each data set is drawn, relative to the others.
     """
 
-    steps: int = 8000
-    image_batch: int = 4
+    steps: int = 5600
+    views: tuple[tuple[int, int], ...] = ((256, 4), (320, 3), (384, 2))
     objects_per_image: int = 2
-    size: int = 256
     learning_rate: float = 1e-3
     warmup: int = 300
     weight_decay: float = 1e-4

@@ -71,10 +71,11 @@ class TrainingViews:
         """The batch of a step."""
         recipe = self._recipe
         rng = np.random.default_rng([self._seed, step])
+        size, num_images = recipe.views[rng.integers(len(recipe.views))]
         images, gt_masks, ignores = [], [], []
-        while len(images) < recipe.image_batch:
+        while len(images) < num_images:
             pair = self._images[rng.choice(len(self._images), p=self._weights)]
-            view = _clickable_view(*pair.read(), recipe, rng)
+            view = _clickable_view(*pair.read(), size, recipe, rng)
             if view is None:
                 continue
             image, labels, ids = view
@@ -90,7 +91,11 @@ class TrainingViews:
 
 
 def _clickable_view(
-    image: np.ndarray, labels: np.ndarray, recipe: CompactRecipe, rng: np.random.Generator
+    image: np.ndarray,
+    labels: np.ndarray,
+    size: int,
+    recipe: CompactRecipe,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, list[int]] | None:
     """A view with its label map and the ids large enough to be clicked; None if there is none."""
     ids = object_ids(labels)
@@ -98,9 +103,7 @@ def _clickable_view(
         return None
     areas = np.sqrt([np.count_nonzero(labels == label) for label in ids])
     chosen = ids[rng.choice(len(ids), p=areas / areas.sum())]
-    view, view_labels = random_view(
-        image, labels, labels == chosen, recipe.size, recipe.augmentation, rng
-    )
+    view, view_labels = random_view(image, labels, labels == chosen, size, recipe.augmentation, rng)
     visible = object_ids(view_labels, MIN_VIEW_PIXELS / view_labels.size)
     return (view, view_labels, visible) if visible else None
 
@@ -126,6 +129,22 @@ def read_training_sets(
         names = ", ".join(name for name, _ in recipe.set_weights)
         raise InputError(f"{data} holds none of the recipe's data sets. Expected some of: {names}.")
     return sets
+
+
+def held_out_stems(splits: Path | None) -> set[str]:
+    """The list "val" of a JSON file of splits: stems that must not be trained on; none of None.
+
+    Raises:
+        InputError: the file is not JSON or has no such list.
+    """
+    if splits is None:
+        return set()
+    try:
+        return set(json.loads(splits.read_text())["val"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{splits} must be a JSON file with a list 'val' of image stems. Received: {error!r}"
+        ) from None
 
 
 class CompactTrainer:
@@ -256,9 +275,17 @@ class CompactTrainer:
             self.step = int(arrays["step"])
         return True
 
-    def use_averaged_weights(self) -> None:
-        """Put the moving average of the weights into the network (to save it as the result)."""
+    def use_averaged_weights(self, views: TrainingViews, num_batches: int = 200) -> None:
+        """Put the moving average of the weights into the network, to save it as the result.
+
+        The statistics of BatchNorm belong to the weights they were collected with, so they are
+        collected anew, over batches that training has not seen.
+        """
         self.optimizer.finalize_variable_values(self._trained.trainable_variables)
+        for step in range(self.recipe.steps, self.recipe.steps + num_batches):
+            batch = views.batch(step)
+            maps, _ = self._clicked_maps(batch, np.random.default_rng([self.seed, step, 1]))
+            self._trained([batch.images, maps], training=True)
 
 
 def train_compact(

@@ -9,7 +9,6 @@ goes on from the last checkpoint.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,13 @@ import keras
 
 from fctsfn_tf.compact import compact_network
 from fctsfn_tf.recipes import CompactRecipe
-from fctsfn_tf.training import CompactTrainer, TrainingViews, read_training_sets, train_compact
+from fctsfn_tf.training import (
+    CompactTrainer,
+    TrainingViews,
+    held_out_stems,
+    read_training_sets,
+    train_compact,
+)
 
 
 def main() -> None:
@@ -31,8 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     recipe = replace(CompactRecipe(), steps=arguments.steps)
-    held_out = set(json.loads(arguments.splits.read_text())["val"]) if arguments.splits else set()
-    sets = read_training_sets(arguments.data, recipe, held_out)
+    sets = read_training_sets(arguments.data, recipe, held_out_stems(arguments.splits))
     print({name: len(pairs) for name, pairs in sets.items()}, flush=True)
     keras.utils.set_random_seed(arguments.seed)
     trainer = CompactTrainer(

@@ -13,7 +13,7 @@ from fctsfn_tf.recipes import CompactRecipe
 from fctsfn_tf.training import CompactTrainer, TrainingViews, read_training_sets, train_compact
 
 RECIPE = replace(
-    CompactRecipe(), steps=6, image_batch=2, size=64, warmup=2, set_weights=(("shapes", 1.0),)
+    CompactRecipe(), steps=6, views=((64, 2),), warmup=2, set_weights=(("shapes", 1.0),)
 )
 
 
@@ -92,10 +92,13 @@ def test_the_backbone_stays_as_it_is(runs):
                 np.testing.assert_array_equal(before[variable.path], np.asarray(variable))
 
 
-def test_averaged_weights_lie_between(runs):
+def test_averaged_weights_lie_between(runs, sets):
     before, whole, _ = runs
     kernel = whole.network.get_layer("coarse_score").kernel
     start, last = before[kernel.path], np.asarray(kernel)
-    whole.use_averaged_weights()
+    norm = whole.network.get_layer("fusion_16_norm")
+    statistics = np.asarray(norm.moving_mean)
+    whole.use_averaged_weights(TrainingViews(sets, RECIPE, seed=0), num_batches=2)
+    assert (np.asarray(norm.moving_mean) != statistics).any()
     averaged = np.asarray(kernel)
     assert 0 < np.abs(averaged - start).mean() < np.abs(last - start).mean()
