@@ -7,6 +7,7 @@ an empty page), and a colour profile other than sRGB is converted to sRGB.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +25,9 @@ MAX_PIXELS = 50 * 2**20
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 # Pillow's modes of one number a pixel that are wider than 8 bits.
 WIDE_GREY_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
+# Pillow logs what it finds wrong; without a handler Python prints that on standard error, beside
+# the one line that we say.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -1,6 +1,9 @@
+import contextlib
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -280,6 +283,35 @@ def test_every_cut_gives_an_input_error_or_the_whole_picture(tmp_path, suffix):
         except InputError:
             refused += 1
     assert refused > 0.8 * len(cuts)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp", ".gif"])
+def test_every_changed_byte_of_a_header(tmp_path, rgb, suffix, capfd):
+    content = _save(tmp_path / f"whole{suffix}", rgb).read_bytes()
+    path = tmp_path / f"changed{suffix}"
+    for position in range(min(60, len(content))):
+        for value in (0, 1, 255):
+            path.write_bytes(content[:position] + bytes([value]) + content[position + 1 :])
+            with contextlib.suppress(InputError):
+                assert read_image(path).dtype == np.uint8
+    assert capfd.readouterr().err == ""
+
+
+def test_samples_that_pillow_logs(tmp_path):
+    """In a process of its own: pytest has a handler for logs, a user's script has none."""
+    content = bytearray(_save(tmp_path / "a.tif", np.zeros((2, 3, 3), np.uint8)).read_bytes())
+    entry = content.index(struct.pack("<HHI", 277, 3, 1))  # samples per pixel
+    content[entry + 8 : entry + 10] = struct.pack("<H", 2048)
+    (tmp_path / "a.tif").write_bytes(content)
+    program = f"""
+from fctsfn_tf.image_io import InputError, read_image
+try:
+    read_image({str(tmp_path / "a.tif")!r})
+except InputError:
+    print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"not an image\n", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
