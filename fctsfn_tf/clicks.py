@@ -65,12 +65,14 @@ def clicks_from_points(
         InputError: wrong shape, not finite, outside the image, or a label other than 0 and 1.
     """
     try:
-        point_array = np.asarray(points, dtype=np.float64)
-        label_array = np.asarray(labels, dtype=np.float64)
-    except (TypeError, ValueError):
+        # Complex numbers and dates would lose something; they are refused with everything else.
+        point_array = np.asarray(points).astype(np.float64, casting="same_kind")
+        label_array = np.asarray(labels).astype(np.float64, casting="same_kind")
+    except (TypeError, ValueError, OverflowError):
+        came = " ".join(f"points={points!r:.80} and labels={labels!r:.80}".split())
         raise InputError(
             "Points and labels must be numbers: points [[x, y], ...], labels [1, 0, ...]. "
-            f"Received points={points!r:.80} and labels={labels!r:.80}."
+            f"Received {came}."
         ) from None
     if point_array.size == 0:
         point_array = point_array.reshape(0, 2)

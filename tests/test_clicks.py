@@ -30,7 +30,11 @@ def test_no_points_give_no_clicks():
         ([5, 5], [1, 0], "shape"),
         ([(5, 5, 5)], [1], "shape"),
         ("abc", [1], "numbers"),
-        ([(5, None)], [[1]], "one label per point"),
+        ([(10**400, 5)], [1], "numbers"),
+        ([(5j, 5)], [1], "numbers"),
+        ([[5, 5], [5, 5]], [["a"], ["b"]], "numbers"),
+        ([(5, None)], [1], "numbers"),
+        ([(5, 5)], [[1]], "one label per point"),
     ],
 )
 def test_bad_points_say_what_was_expected(points, labels, words):
