@@ -217,27 +217,28 @@ def load_variables(model: keras.Model, path: Path) -> None:
             not finite.
     """
     variables = _variables(model)
+    file = printable(path)
     try:
         arrays = _read_arrays(path, expected_names=set(variables))
     except FileNotFoundError:
-        raise InputError(f"There is no weight file {printable(path)}. Check the path.") from None
+        raise InputError(f"There is no weight file {file}. Check the path.") from None
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(
-            f"{printable(path)} is not a whole .npz of plain number arrays. Download or save it again. "
+            f"{file} is not a whole .npz of plain number arrays. Download or save it again. "
             f"Reading it failed with: {error}"
         ) from None
     for name, variable in variables.items():
         if arrays[name].shape != tuple(variable.shape):
             raise InputError(
                 f"'{name}' must have shape {tuple(variable.shape)} for '{model.name}'. Build the "
-                f"network the file was made for. Received {arrays[name].shape} in {printable(path)}."
+                f"network the file was made for. Received {arrays[name].shape} in {file}."
             )
         if not (arrays[name].dtype.kind == "f" and np.isfinite(arrays[name]).all()):
             raise InputError(
                 f"'{name}' must hold finite floating-point numbers. Download or save "
-                f"{printable(path)} again. Received {arrays[name].dtype} with values that are not."
+                f"{file} again. Received {arrays[name].dtype} with values that are not."
             )
     for name, variable in variables.items():
         variable.assign(arrays[name])
@@ -268,7 +269,8 @@ def _read_arrays(path: Path, expected_names: set[str]) -> dict[str, np.ndarray]:
             raise InputError(
                 f"A weight file must hold the network's {len(expected_names)} arrays and no "
                 "others. Build the network the file was made for. Received "
-                f"{printable(path)} without {_listed(missing)} and with superfluous {_listed(superfluous)}."
+                f"{printable(path)} without {_listed(missing)} and with superfluous "
+                f"{_listed(superfluous)}."
             )
         return {name: archive[name] for name in expected_names}
 
