@@ -26,8 +26,23 @@ IMPORT_NAMES = {
     "JAX": "jax",
     "torch": "torch",
     "huggingface_hub": "huggingface_hub",
+    "SciPy": "scipy",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
 }
-MODULE_NAMES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+
+def module_name(path: str) -> str:
+    """Path inside the package, without .py → dotted name; that of a package is its folder's."""
+    return path.removesuffix("/__init__").replace("/", ".")
+
+
+MODULE_PATHS = {
+    module_name(path.relative_to(PACKAGE).with_suffix("").as_posix()): path
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+}
+MODULE_NAMES = sorted(MODULE_PATHS)
 
 
 class Row(NamedTuple):
@@ -48,7 +63,7 @@ def read_rows(text: str) -> dict[str, Row]:
     block = re.search(r"```\nfctsfn_tf/\n(.*?)```", text, re.DOTALL).group(1)
     rows, everywhere = {}, frozenset()
     for line in block.splitlines():
-        module = re.match(r"  (\w+)\.py\b", line)
+        module = re.match(r"  ([\w/]+)\.py\b", line)
         if module is None:
             continue
         note = re.search(r"  \(([^()]*)\)$", line)
@@ -59,7 +74,7 @@ def read_rows(text: str) -> dict[str, Row]:
             else:
                 assert part.endswith(" from here"), f"Cannot read the note ({part}) of: {line}"
                 everywhere |= import_names(part.removesuffix(" from here"))
-        rows[module.group(1)] = Row(everywhere, optional)
+        rows[module_name(module.group(1))] = Row(everywhere, optional)
     return rows
 
 
@@ -102,7 +117,7 @@ def complaints(module: str, source: str, rows: dict[str, Row]) -> list[str]:
     for name, line, in_function in read_imports(source):
         top, _, rest = name.partition(".")
         if top == PACKAGE.name:
-            if rest.partition(".")[0] not in [*above, "__version__"]:
+            if rest not in [*above, "__version__"]:
                 found.append(f"{module}.py:{line} imports {name}, which is not in a row above")
         elif top in row.optional and not in_function:
             found.append(f"{module}.py:{line} imports {top} outside of a function")
@@ -122,7 +137,7 @@ def test_every_module_is_in_the_list_and_every_row_is_a_module(rows):
 
 @pytest.mark.parametrize("module", MODULE_NAMES)
 def test_module_imports_only_what_its_row_allows(module, rows):
-    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    source = MODULE_PATHS[module].read_text(encoding="utf-8")
     assert complaints(module, source, rows) == []
 
 
@@ -144,6 +159,8 @@ fctsfn_tf/
   second.py   the second  (numpy from here)
   third.py    the third  (keras from here; +TensorFlow, JAX)
   fourth.py   the fourth
+  pack/fifth.py      the fifth
+  pack/__init__.py   the package
 ```
 """
 
@@ -161,6 +178,10 @@ fctsfn_tf/
         ("third", "import tensorflow as tf", "outside of a function"),
         ("fourth", "import keras, numpy", None),
         ("fourth", "def f():\n    import jax", "imports jax, which its row does not name"),
+        ("fourth", "from fctsfn_tf.pack.fifth import x", "not in a row above"),
+        ("pack.fifth", "from fctsfn_tf.fourth import x", None),
+        ("pack.fifth", "from fctsfn_tf.pack import x", "not in a row above"),
+        ("pack", "from fctsfn_tf.pack.fifth import x", None),
     ],
 )
 def test_the_rules_see_what_breaks_them(module, source, complaint):

@@ -1,0 +1,98 @@
+"""GSC: graph cut with geodesic star convexity.
+
+As ESC, but on the path that is shortest in the metric of the image instead of straight, so that an
+object may bend as long as it can be followed without crossing edges. A step between neighbours p
+and q costs
+
+    sqrt((1 − γ_g) · ‖p − q‖²  +  γ_g · ‖c_p − c_q‖² / m),
+
+with colours c and m the mean of ‖c_p − c_q‖² over the image. The division by m, which the source
+leaves to the choice of the image, makes the two terms comparable whatever the contrast.
+
+Source: Gulshan et al., "Geodesic star convexity for interactive image segmentation", CVPR 2010,
+doi:10.1109/CVPR.2010.5540073, §3. "GSC" in the paper's Tables 6 and 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fctsfn_tf.baselines.colour_models import (
+    DEFAULT_COLOURS,
+    ColourParameters,
+    object_probability,
+)
+from fctsfn_tf.baselines.pixel_graph import neighbour_pairs, shortest_paths, squared_differences
+from fctsfn_tf.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
+from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks
+from fctsfn_tf.clicks import Click
+from fctsfn_tf.graph_cut import contrast_scale
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """
+    Attributes:
+        seed_radius: in pixels.
+        image_weight: γ_g in [0, 1), the image's share in the metric; 0 is plain distance. The
+            default is that of the software published with Gulshan et al. (2010).
+        colours, cut: see their classes.
+    """
+
+    seed_radius: float = SEED_RADIUS
+    image_weight: float = 0.3
+    colours: ColourParameters = DEFAULT_COLOURS
+    cut: CutParameters = DEFAULT_CUT
+
+
+DEFAULT_PARAMETERS = Parameters()
+
+
+def segment(
+    image: np.ndarray,
+    clicks: tuple[Click, ...],
+    previous: np.ndarray | None = None,
+    parameters: Parameters = DEFAULT_PARAMETERS,
+) -> np.ndarray:
+    """The mask, as a probability of 0 or 1.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        clicks: all clicks so far, oldest first. Without a negative one, the background's colours
+            are taken for uniform. A negative click also cuts off what is reached through it.
+        previous: not used; every cut is made anew.
+        parameters: see `Parameters`.
+
+    Returns:
+        (H, W) float32 of 0 and 1; all 0 without a positive click.
+
+    Raises:
+        InputError: an image of another form, a click outside of it, or PyMaxflow, scikit-learn or
+            SciPy is not installed.
+    """
+    seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
+    if not (seeds > 0).any():
+        return np.zeros(seeds.shape, np.float32)
+    probability = object_probability(image, seeds, parameters.colours)
+    parents = geodesic_parents(image, seeds > 0, parameters.image_weight)
+    return seeded_cut(image, seeds, probability, parameters.cut, parents).astype(np.float32)
+
+
+def geodesic_parents(image: np.ndarray, is_seed: np.ndarray, image_weight: float) -> np.ndarray:
+    """The next pixel on the geodesic to the nearest seed, (H, W) int64; see `shortest_paths`.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        is_seed: (H, W) bool, True somewhere.
+        image_weight: see `Parameters`.
+
+    Raises:
+        InputError: SciPy is not installed.
+    """
+    pairs = neighbour_pairs(*is_seed.shape)
+    # contrast_scale is 1 / 2m, and 0 in an image of one colour.
+    contrast = 2 * contrast_scale(image) * squared_differences(image, pairs)
+    costs = np.sqrt((1 - image_weight) * pairs.length**2 + image_weight * contrast)
+    return shortest_paths(is_seed, pairs, costs)[1]
