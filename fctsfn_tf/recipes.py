@@ -95,3 +95,34 @@ class CompactRecipe:
         ("tinycoco", 3.0),
         ("bsds_regions", 0.8),
     )
+
+
+@dataclass(frozen=True)
+class PaperClicksConfig:
+    """How `simulation.paper_clicks` draws the paper's training clicks.
+
+    The paper takes them from Xu et al. 2016, §3.1. Where a number is marked †, the text is silent
+    or says otherwise, and it was read off 1,500 click sets that the authors trained on
+    (`scripts/compare_click_statistics.py`).
+
+    Attributes:
+        max_positives: 1 to this many on the object, uniformly.
+        max_negatives: strategy 1 draws 0 to this many near the object, uniformly.
+        max_negatives_per_other: strategy 2 draws one number from 0 to this, uniformly, for all
+            other objects of the photograph together, and that many on each (†; the text: 10).
+        num_spread: strategy 3 draws exactly this many.
+        spacing: clicks of a region lie on a square grid of this many pixels, so that no two are
+            nearer (†: the text names the least distance only).
+        margin: they keep more than this many pixels off the nearest pixel outside of their region,
+            where the region is deep enough (†).
+        band_width: strategies 1 and 3 stay within this many pixels of the object. With the margin,
+            strategy 1 is left with 6 to 35 pixels (†).
+    """
+
+    max_positives: int = 5
+    max_negatives: int = 10
+    max_negatives_per_other: int = 5
+    num_spread: int = 10
+    spacing: int = 5
+    margin: float = 6.0
+    band_width: float = 40.0

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import cv2
 import numpy as np
 
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.recipes import SimulationConfig
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.recipes import PaperClicksConfig, SimulationConfig
+
+# Of masks without a pixel outside, the depth; any number above every image's diagonal serves.
+UNBOUNDED = 1e6
+PAPER_CLICKS = PaperClicksConfig()
 
 
 def initial_clicks(
@@ -75,6 +83,116 @@ def imperfect_mask(gt_mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         radius = int(rng.uniform(0.05, 0.3) * spread) + 1
         cv2.circle(mask, (int(col), int(row)), radius, int(rng.integers(2)), -1)
     return mask > 0
+
+
+def paper_clicks(
+    gt_mask: np.ndarray,
+    other_masks: Sequence[np.ndarray],
+    strategy: Literal[1, 2, 3],
+    rng: np.random.Generator,
+    config: PaperClicksConfig = PAPER_CLICKS,
+) -> list[Click]:
+    """One training set of clicks as the paper draws them; positives first.
+
+    Positives lie on the object. Negatives, by strategy: 1, anywhere in the band around it; 2, on
+    the other objects, none where there are none; 3, spread over the band. Within a region clicks
+    keep `spacing` from each other and `margin` from its boundary (the image's border is none), as
+    far as it is large enough. A region too small for the number drawn gets as many as it holds.
+
+    Args:
+        gt_mask: (H, W) bool with at least one pixel, in pixels of the original photograph: all
+            distances are meant there.
+        other_masks: (H, W) bool each, the other objects of the photograph; only strategy 2 looks.
+
+    Returns:
+        At least one positive click and any number of negative ones, on whole pixels.
+
+    Raises:
+        InputError: an empty object, masks of different sizes, or no such strategy.
+
+    Source: paper §3.3 by way of Xu et al. 2016, §3.1. It differs from the authors' own click sets
+    in one thing: their grid always begins at the second row and column, so that most pixels are
+    never clicked; here its place is drawn for each region.
+    """
+    if not gt_mask.any():
+        raise InputError("The object to click must have at least one pixel. Received none.")
+    if wrong := {mask.shape for mask in other_masks} - {gt_mask.shape}:
+        raise InputError(
+            "All masks must have the size of the one photograph. "
+            f"Received {gt_mask.shape} and {sorted(wrong)!s:.80}."
+        )
+    num_positives = int(rng.integers(1, config.max_positives + 1))
+    positives = _clicks_on(gt_mask, num_positives, True, config, rng)
+    if strategy == 1:
+        number = int(rng.integers(config.max_negatives + 1))
+        return positives + _clicks_on(_band(gt_mask, config), number, False, config, rng)
+    if strategy == 2:
+        number = int(rng.integers(config.max_negatives_per_other + 1))
+        others = [_clicks_on(mask & ~gt_mask, number, False, config, rng) for mask in other_masks]
+        return positives + [click for clicks in others for click in clicks]
+    if strategy == 3:
+        return positives + _spread_clicks(_band(gt_mask, config), config.num_spread, rng)
+    raise InputError(f"The strategy of the negative clicks must be 1, 2 or 3. Received {strategy}.")
+
+
+def _band(gt_mask: np.ndarray, config: PaperClicksConfig) -> np.ndarray:
+    """(H, W) bool: the pixels off the object, but near it."""
+    return ~gt_mask & (_distance_to(gt_mask) <= config.band_width)
+
+
+def _clicks_on(
+    region: np.ndarray,
+    number: int,
+    is_positive: bool,
+    config: PaperClicksConfig,
+    rng: np.random.Generator,
+) -> list[Click]:
+    """Up to `number` clicks on the points of a grid that lie in the region, at random.
+
+    A region that the margin would use up does without it; one that no point of the grid lies in
+    gets one click on any pixel.
+    """
+    if number == 0 or not region.any():
+        return []
+    inner = region & (_distance_to(~region) > config.margin)
+    pixels = np.argwhere(inner if inner.any() else region)
+    offset = rng.integers(config.spacing, size=2)
+    on_grid = pixels[(pixels % config.spacing == offset).all(axis=1)]
+    if len(on_grid) == 0:
+        on_grid, number = pixels, 1
+    chosen = rng.choice(len(on_grid), min(number, len(on_grid)), replace=False)
+    return [Click(int(row), int(col), is_positive) for row, col in on_grid[chosen]]
+
+
+def _spread_clicks(band: np.ndarray, number: int, rng: np.random.Generator) -> list[Click]:
+    """`number` negatives: one at random, each further one as far as can be from everything.
+
+    Everything is the clicks so far, the object, and what lies beyond the band: clicks come to lie
+    along its middle, and farther out where the image's border cuts the band off.
+    """
+    if not band.any():
+        return []
+    left, top, width, height = cv2.boundingRect(band.astype(np.uint8))
+    box = np.s_[top : top + height, left : left + width]
+    rows, cols = np.ogrid[top : top + height, left : left + width]
+    squared = np.where(band, _distance_to(~band), 0).astype(np.float64)[box] ** 2
+    pixels = np.argwhere(band)
+    row, col = pixels[rng.integers(len(pixels))]
+    clicks = [Click(int(row), int(col), False)]
+    while len(clicks) < number:
+        np.minimum(squared, (rows - row) ** 2 + (cols - col) ** 2, out=squared)
+        if squared.max() == 0:
+            break
+        row, col = np.unravel_index(squared.argmax(), squared.shape) + np.array([top, left])
+        clicks.append(Click(int(row), int(col), False))
+    return clicks
+
+
+def _distance_to(mask: np.ndarray) -> np.ndarray:
+    """(H, W) float32: distance in pixels to the nearest pixel of the mask, 0 on it."""
+    if not mask.any():
+        return np.full(mask.shape, UNBOUNDED, np.float32)
+    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
 def _geometric(config: SimulationConfig, rng: np.random.Generator) -> int:
