@@ -41,6 +41,8 @@ OUTPUT_HELP = {
     "labelme": "labelme JSON: polygons",
 }
 DEFAULT_OUTPUTS = ("mask", "cutout", "overlay")
+# The keys of `baselines.BASELINES`, which takes a while to import.
+BASELINE_NAMES = ("gc", "gm", "rw", "esc", "gsc", "grabcut")
 PROGRESS_WIDTH = 24
 TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -193,14 +195,23 @@ def add_evaluate_parser(subparsers: argparse._SubParsersAction) -> None:
     """`fctsfn evaluate`: a robot clicks every object of a folder → how many clicks it takes."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="count the clicks that a network needs on a folder of photographs and masks",
+        help="count the clicks that a network or a classical method needs on a folder of "
+        "photographs and masks",
         description="Let a robot click every object of a folder, and report the clicks it takes to "
         "85 % and 90 % IoU and the mean IoU after each click. A run that was interrupted goes on "
         "where --output names the same file.",
     )
     parser.add_argument("data", type=Path, metavar="FOLDER", help="with images/ and masks/")
-    parser.add_argument(
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument(
         "--preset", metavar="NAME|DIR", help="the network (default: the shipped one)"
+    )
+    model.add_argument(
+        "--model",
+        choices=BASELINE_NAMES,
+        help="instead of a network a classical method, with clicks as discs of radius 5 pixels: "
+        "graph cut, geodesic matting, random walker, Euclidean or geodesic star convexity, or "
+        "OpenCV's GrabCut (pip install 'fctsfn-tf[baselines]')",
     )
     parser.add_argument(
         "--protocol",
@@ -212,7 +223,7 @@ def add_evaluate_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--graph-cut",
         action=argparse.BooleanOptionalAction,
-        help="cut the mask, or not, whatever the protocol says",
+        help="cut the mask, or not, whatever the protocol says (--model: not, unless asked for)",
     )
     parser.add_argument(
         "--max-clicks", type=int, metavar="N", help="clicks per object (default: 20)"
@@ -336,17 +347,21 @@ def _segment_photograph(arguments: argparse.Namespace) -> int:
 
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.evaluation import evaluate_preset, markdown, summarise
+    from fctsfn_tf.evaluation import evaluate_baseline, evaluate_preset, markdown, summarise
 
     protocol = _protocol(arguments)
     if arguments.output is not None:
         check_writable(arguments.output, arguments.force)
-    _import_quietly()
-    from fctsfn_tf.presets import DEFAULT_PRESET
+    if arguments.model is not None:
+        evaluate_model, model = evaluate_baseline, arguments.model
+    else:
+        _import_quietly()
+        from fctsfn_tf.presets import DEFAULT_PRESET
 
-    results = evaluate_preset(
+        evaluate_model, model = evaluate_preset, arguments.preset or DEFAULT_PRESET
+    results = evaluate_model(
         arguments.data,
-        arguments.preset or DEFAULT_PRESET,
+        model,
         protocol,
         limit=arguments.limit,
         seed=arguments.seed,
@@ -365,7 +380,8 @@ def _protocol(arguments: argparse.Namespace) -> Protocol:
     changes: dict[str, object] = {"is_jittered": arguments.jitter, "until": arguments.until}
     if arguments.max_clicks is not None:
         changes["max_clicks"] = arguments.max_clicks
-    if arguments.graph_cut is not None:
+    if arguments.graph_cut is not None or arguments.model is not None:
+        # The classical methods cut by themselves, or were published without a cut.
         changes["graph_cut"] = DEFAULT_PARAMETERS if arguments.graph_cut else None
     return replace(PROTOCOLS[arguments.protocol], **changes)
 

@@ -36,6 +36,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fctsfn_tf.baselines import BASELINES
+from fctsfn_tf.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.datasets import Sample, samples
 from fctsfn_tf.errors import InputError
@@ -58,6 +60,9 @@ PACKAGES = (
     "opencv-python-headless",
     "opencv-python",
     "PyMaxflow",
+    "scikit-image",
+    "scikit-learn",
+    "scipy",
     "keras",
     "tensorflow",
     "tensorflow-cpu",
@@ -290,10 +295,7 @@ def evaluate_preset(
 
     if output is not None:
         check_writable(output, overwrite)
-    if limit is not None and limit < 1:
-        raise InputError(f"`limit` must be 1 or more, or None for all. Received {limit}.")
-    # Counted first, for the time left; that also finds a damaged file before the work, not after.
-    num_objects = sum(1 for _ in islice(samples(directory, names), limit))
+    num_objects = _count_objects(directory, names, limit)
     model, config = load_preset(preset)
     digest = hashlib.sha256()
     for weight in model.get_weights():
@@ -305,6 +307,50 @@ def evaluate_preset(
         data=Path(directory).resolve().name,
         # A preset that was trained further keeps its name: the digest tells them apart.
         preset=f"{Path(preset).name}@{digest.hexdigest()[:12]}",
+        seed=seed,
+        num_objects=num_objects,
+        output=output,
+        overwrite=overwrite,
+    )
+
+
+def evaluate_baseline(
+    directory: str | Path,
+    baseline: str,
+    protocol: Protocol,
+    *,
+    names: set[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+) -> Results:
+    """A classical method on a folder of photographs and masks.
+
+    Args:
+        baseline: a name in `BASELINES`. Most of them end in a graph cut of their own: take a
+            protocol without one (`graph_cut=None`).
+        directory, names, limit, protocol, seed, output, overwrite: see `evaluate_preset`.
+
+    Raises:
+        InputError: no such baseline, or a library that it needs is not installed; and see
+            `datasets.samples` and `evaluate`.
+    """
+    if baseline not in BASELINES:
+        raise InputError(
+            f"`baseline` must be one of {', '.join(BASELINES)}. Received {baseline!r:.60}."
+        )
+    num_objects = _count_objects(directory, names, limit)
+    # A library that is not installed is named at once, not object by object.
+    BASELINES[baseline](
+        np.zeros((9, 9, 3), np.uint8), (Click(1, 1, True), Click(7, 7, False)), None
+    )
+    return evaluate(
+        islice(samples(directory, names), limit),
+        BASELINES[baseline],
+        protocol,
+        data=Path(directory).resolve().name,
+        preset=f"{baseline}, seeds of {SEED_RADIUS:g} px",
         seed=seed,
         num_objects=num_objects,
         output=output,
@@ -419,6 +465,18 @@ def markdown(results: Results) -> str:
         lines += ["", f"**{summary['failed']} objects failed and are not counted:**", ""]
         lines += [f"- {name}: {failure}" for name, failure in summary["failures"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _count_objects(directory: str | Path, names: set[str] | None, limit: int | None) -> int:
+    """How many objects will be clicked: for the time left, and to find a damaged file before the
+    work and not after it.
+
+    Raises:
+        InputError: `limit` is below 1; and see `datasets.samples`.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"`limit` must be 1 or more, or None for all. Received {limit}.")
+    return sum(1 for _ in islice(samples(directory, names), limit))
 
 
 def _shown(value: float | None, form: str) -> str:

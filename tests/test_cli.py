@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from PIL import Image
 
 from fctsfn_tf import cli, evaluation
+from fctsfn_tf.baselines import BASELINES
+from fctsfn_tf.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.clicks_file import read_clicks_file
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.mask_formats import read_mask
@@ -472,6 +475,32 @@ def test_evaluate(tmp_path, monkeypatch, light, capsys):
     expected = evaluation.Protocol("paper", max_clicks=3, until=0.9, is_jittered=True)
     options = {"limit": 2, "seed": 5, "output": tmp_path / "r.json", "overwrite": True}
     assert calls[1][1:] == ("x", expected, options)
+
+
+def test_evaluate_a_classical_method_needs_no_network(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_import_quietly", lambda: pytest.fail("network loaded"))
+    calls = []
+    perfect = _evaluated(calls, lambda gt_mask: gt_mask.astype(np.float32))
+    monkeypatch.setattr(evaluation, "evaluate_baseline", perfect)
+    for options in ("", "--protocol paper", "--protocol paper --graph-cut"):
+        assert cli.main(["evaluate", "data", "--model", "gsc", *options.split()]) == 0
+    assert [call[:2] for call in calls] == [(Path("data"), "gsc")] * 3
+    ritm, paper = evaluation.PROTOCOLS["ritm"], evaluation.PROTOCOLS["paper"]
+    assert [call[2] for call in calls] == [ritm, evaluation.Protocol("paper"), paper]
+    assert "| 90 % | 1.00 | 0 |" in capsys.readouterr().out
+
+
+def test_evaluate_takes_a_network_or_a_classical_method(capsys):
+    _fails(capsys, "evaluate", "data", "--preset", "x", "--model", "gc")
+    _fails(capsys, "evaluate", "data", "--model", "gsf")
+    assert tuple(BASELINES) == cli.BASELINE_NAMES
+
+
+def test_evaluate_help_gives_the_radius_of_the_seeds(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["evaluate", "--help"])
+    (radius,) = re.findall(r"radius (\d+) pixels", " ".join(capsys.readouterr().out.split()))
+    assert float(radius) == SEED_RADIUS
 
 
 def test_evaluate_with_failures_is_not_quite_ok(monkeypatch, light):

@@ -19,6 +19,7 @@ from fctsfn_tf.evaluation import (
     Protocol,
     Results,
     evaluate,
+    evaluate_baseline,
     evaluate_object,
     evaluate_preset,
     markdown,
@@ -425,18 +426,44 @@ def test_a_predictor_encodes_each_image_once_and_gets_points_as_x_y():
     assert predictor.calls[1] == ([(0, 2), (1, 2)], [1, 1])
 
 
-def test_evaluate_preset_takes_the_folder_and_the_network(tmp_path, monkeypatch):
-    """The folder's objects through a stub network; the preset's own graph cut is switched off."""
+@pytest.fixture
+def pets(tmp_path):
+    """A folder of three images with two objects each, painted 90 and 180 on black."""
     Image = pytest.importorskip("PIL.Image")
     for directory in ("images", "labels"):
         (tmp_path / "pets" / directory).mkdir(parents=True)
     labels = np.zeros((40, 64), np.uint8)
     labels[5:20, 8:30], labels[25:38, 40:60] = 1, 2
     for stem in ("cat", "dog", "eel"):
-        Image.fromarray(np.zeros((40, 64, 3), np.uint8)).save(
-            tmp_path / "pets" / "images" / f"{stem}.png"
-        )
+        image = np.repeat(90 * labels[..., None], 3, axis=2)
+        Image.fromarray(image).save(tmp_path / "pets" / "images" / f"{stem}.png")
         Image.fromarray(labels).save(tmp_path / "pets" / "labels" / f"{stem}.png")
+    return tmp_path / "pets"
+
+
+def test_evaluate_baseline_takes_the_folder_and_the_method(pets):
+    results = evaluate_baseline(pets, "grabcut", RITM, names={"cat", "eel"}, limit=3)
+    assert [result.name for result in results.objects] == ["cat_1", "cat_2", "eel_1"]
+    assert all(result.ious[0] > 0.95 for result in results.objects)
+    assert results.run["data"] == "pets"
+    assert results.run["preset"] == "grabcut, seeds of 5 px"
+
+
+def test_evaluate_baseline_names_the_choice(pets):
+    with pytest.raises(InputError, match=r"of gc, gm, rw, esc, gsc, grabcut\. Received 'gd'"):
+        evaluate_baseline(pets, "gd", RITM)
+    with pytest.raises(InputError, match="`limit` must be 1 or more"):
+        evaluate_baseline(pets, "grabcut", RITM, limit=0)
+
+
+def test_evaluate_baseline_stops_at_once_where_a_library_is_missing(pets, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage.segmentation", None)
+    with pytest.raises(InputError, match="scikit-image, which is not installed"):
+        evaluate_baseline(pets, "rw", RITM)
+
+
+def test_evaluate_preset_takes_the_folder_and_the_network(pets, monkeypatch):
+    """The folder's objects through a stub network; the preset's own graph cut is switched off."""
     model = SimpleNamespace(get_weights=lambda: [np.arange(3.0)])
     made = []
 
@@ -449,7 +476,7 @@ def test_evaluate_preset_takes_the_folder_and_the_network(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "fctsfn_tf.presets", presets)
     monkeypatch.setitem(sys.modules, "fctsfn_tf.predictor", SimpleNamespace(Predictor=make))
     results = evaluate_preset(
-        tmp_path / "pets", "compact", replace(RITM, max_clicks=1), names={"cat", "eel"}, limit=3
+        pets, "compact", replace(RITM, max_clicks=1), names={"cat", "eel"}, limit=3
     )
     assert [result.name for result in results.objects] == ["cat_1", "cat_2", "eel_1"]
     assert results.run["data"] == "pets"
