@@ -13,6 +13,10 @@ Kolmogorov–Smirnov distance. Label maps are scaled back to the photographs' si
 are off by a pixel or two; "KS ± 1.5 px" is the distance that is left when the one curve may be
 shifted by as much. Needs Matplotlib. Time: half a minute on one core.
 
+Measured with 1,470 of the 1,500 sets (the objects of the others are not in the label maps, or do
+not fit): KS ± 1.5 px of distances to boundaries at most 0.027, of gaps at most 0.065; KS of counts
+at most 0.066, and 0.100 for strategy 2 per other object, where the sets are few.
+
 What the click sets show beyond the text is said at `recipes.PaperClicksConfig`.
 """
 
