@@ -183,7 +183,7 @@ def test_equals_the_paper_written_with_concatenations(rng):
                 kernel, bias = network.get_layer(f"conv{block}_{i}{suffix}").get_weights()
                 x = ops.relu(ops.conv(x, ops.convert_to_tensor(kernel), padding="same") + bias)
             seen[block] = x
-            x = seen[f"pool{block}"] = ops.max_pool(x, 2)
+            x = seen[f"pool{block}"] = ops.max_pool(x, 2, 2)
         return seen
 
     image = ops.flip(example["image"], -1) - np.float32([104.00699, 116.66877, 122.67892])
@@ -194,7 +194,7 @@ def test_equals_the_paper_written_with_concatenations(rng):
     for i in (1, 2, 3):
         x = ops.relu(conv(x, f"conv5_{i}"))
     fused[5] = x
-    x = ops.relu(conv(ops.max_pool(x, 2), "fc6"))
+    x = ops.relu(conv(ops.max_pool(x, 2, 2), "fc6"))
     x = ops.relu(conv(x, "fc7"))
     score = BilinearUpsampling(2)(conv(x, "score")) + conv(fused["pool4"], "score_pool4")
     score = BilinearUpsampling(2)(score) + conv(fused["pool3"], "score_pool3")
