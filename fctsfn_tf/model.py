@@ -90,7 +90,7 @@ def FCTSFN(
             click maps have three channels (see `fctsfn_tf.compact`).
         weights: see `TSLFN`; with "mobilenet_v2" it is the `backbone_weights` of
             `compact_network`.
-        alpha: see `TSLFN`; only for "vgg16".
+        alpha: see `TSLFN`; with "mobilenet_v2" it is MobileNetV2's width multiplier.
         name: of the model.
 
     Returns:
@@ -102,12 +102,12 @@ def FCTSFN(
     Reference: Hu et al., A Fully Convolutional Two-Stream Fusion Network for Interactive Image
     Segmentation, 2019, §3.
     """
-    if backbone == "mobilenet_v2" and alpha == 1.0:
-        return compact_network(backbone=backbone, backbone_weights=weights, name=name)
+    if backbone == "mobilenet_v2":
+        return compact_network(backbone, weights, alpha, name)
     if backbone != "vgg16":
         raise InputError(
-            "A backbone must be 'vgg16' (the paper's network) or 'mobilenet_v2' (the compact one, "
-            f"alpha 1 only). Choose one of them. Received {backbone!r} with alpha={alpha}."
+            "A backbone must be 'vgg16' (the paper's network) or 'mobilenet_v2' (the compact one). "
+            f"Choose one of them. Received {backbone!r}."
         )
     inputs = network_inputs()
     features = two_streams(inputs, depth=4, alpha=alpha)

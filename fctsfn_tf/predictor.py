@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +15,7 @@ from keras import ops
 from fctsfn_tf.click_maps import DistanceMaps, draw_disk
 from fctsfn_tf.clicks import Click, ClickHistory, clicks_from_points
 from fctsfn_tf.config import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES, PredictorConfig
-from fctsfn_tf.encode_once import split
+from fctsfn_tf.encode_once import compiled_parts
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.graph_cut import graph_cut
 from fctsfn_tf.image_io import as_rgb, read_image
@@ -100,7 +97,7 @@ class Predictor:
             InputError: the network cannot be split, or reads other click maps than `config` says.
         """
         self.config = config
-        self._encode, self._click = _compiled_parts(model)
+        self._encode, self._click = compiled_parts(model)
         channels = model.input["click_maps"].shape[-1]
         expected = CLICK_ENCODINGS[config.click_encoding]
         if channels != expected:
@@ -459,53 +456,3 @@ def _start_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
             f"`mask == {mask.max()}`. Received more values, from {mask.min()} to {mask.max()}."
         )
     return mask.astype(bool)
-
-
-# ---- The network, split and compiled once --------------------------------------------------------
-
-# Model → its compiled image part and click part, shared by all Predictors over it.
-_parts: weakref.WeakKeyDictionary[keras.Model, tuple[Callable, Callable]]
-_parts = weakref.WeakKeyDictionary()
-_parts_lock = threading.Lock()
-
-
-def _compiled_parts(model: keras.Model) -> tuple[Callable, Callable]:
-    """The two parts of `encode_once.split` as quick functions, for many threads at once."""
-    with _parts_lock:
-        if model not in _parts:
-            image_part, click_part = split(model)
-            _parts[model] = _compiled(image_part), _compiled(click_part)
-        return _parts[model]
-
-
-def _compiled(part: keras.Model) -> Callable[[Any], Any]:
-    """A network for repeated calls with a batch of 1 of any size, in inference mode.
-
-    Keras' own `predict_on_batch` is not used: on TensorFlow it traces anew for each of the first
-    sizes (2 s each; here 0.06 s), on JAX it writes the state back and so serves one thread, and it
-    copies the features to the host and back.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        signature = keras.tree.map_structure(
-            lambda tensor: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype), part.input
-        )
-        return tf.function(lambda inputs: part(inputs, training=False), input_signature=[signature])
-    if backend == "jax":
-        import jax
-
-        @jax.jit
-        def call(trainable, non_trainable, inputs):  # noqa: ANN001, ANN202 (nests of arrays)
-            return part.stateless_call(trainable, non_trainable, inputs, training=False)[0]
-
-        trainable, non_trainable = part.trainable_variables, part.non_trainable_variables
-        return lambda inputs: call(
-            [variable.value for variable in trainable],
-            [variable.value for variable in non_trainable],
-            inputs,
-        )
-    import torch
-
-    return torch.no_grad()(lambda inputs: part(inputs, training=False))

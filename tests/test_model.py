@@ -264,7 +264,6 @@ def test_networks_and_parts_survive_saving(build, rng, tmp_path):
         (lambda: TSLFN(depth=6), "depth=6"),
         (lambda: SSFCN(alpha=0), "alpha"),
         (lambda: FCTSFN(alpha=-1), "alpha"),
-        (lambda: FCTSFN(backbone="mobilenet_v2", alpha=0.5), "alpha=0.5"),
         (lambda: SSFCN(weights="no_such_file.h5", alpha=ALPHA), "no_such_file.h5"),
     ],
 )

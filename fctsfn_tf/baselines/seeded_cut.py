@@ -13,7 +13,10 @@ from fctsfn_tf.graph_cut import contrast_scale
 
 @dataclass(frozen=True)
 class CutParameters:
-    """The defaults are those of the software published with Gulshan et al. (2010).
+    """What the cut weighs against what.
+
+    The smoothness is a default seen in a copy of the software published with Gulshan et al. (2010);
+    the cost limit is a choice that only keeps a colour from outweighing everything else.
 
     Attributes:
         smoothness: γ, the cost of a contour between two neighbours of equal colour, in nats.
