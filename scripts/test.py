@@ -24,7 +24,6 @@ CORE_TESTS = [
     "tests/test_backends.py",
     "tests/test_click_maps.py",
     "tests/test_clicks.py",
-    "tests/test_compact.py",
     "tests/test_encode_once.py",
     "tests/test_layers.py",
     "tests/test_package.py",

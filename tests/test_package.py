@@ -95,15 +95,17 @@ def test_graph_cut_is_the_module_before_and_after_use():
 
 
 def test_every_module_imports_without_the_optional_libraries():
-    modules = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__main__")
+    paths = [path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py")]
+    modules = sorted(".".join(path.parts) for path in paths if path.name != "__main__")
     backend = keras.backend.backend()
-    absent = {"maxflow", "huggingface_hub", "tensorflow", "jax", "torch"} - {backend}
-    if backend == "tensorflow" and find_spec("jax"):
-        absent -= {"jax"}  # Keras itself imports it where it is installed
+    absent = {"maxflow", "huggingface_hub", "scipy", "skimage", "sklearn"}
+    absent |= {"tensorflow", "jax", "torch"} - {backend}
+    if find_spec("jax"):
+        absent -= {"jax", "scipy"}  # Keras itself imports them where JAX is installed
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({sorted(absent)!r}))\n"
         f"from importlib import import_module\n"
-        f"for name in {modules!r}: import_module(f'fctsfn_tf.{{name}}')\n"
+        f"for name in {modules!r}: import_module(name)\n"
         "print(len(sys.modules))"
     )
     assert int(run_python(code, KERAS_BACKEND=backend)) > len(modules)
