@@ -275,7 +275,7 @@ class CompactTrainer:
             self.step = int(arrays["step"])
         return True
 
-    def use_averaged_weights(self, views: TrainingViews, num_batches: int = 200) -> None:
+    def use_averaged_weights(self, views: TrainingViews, num_batches: int = 100) -> None:
         """Put the moving average of the weights into the network, to save it as the result.
 
         The statistics of BatchNorm belong to the weights they were collected with, so they are
