@@ -68,8 +68,7 @@ def clean_variables(**extra: str) -> dict[str, str]:
     """
     unwanted = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "KERAS_BACKEND")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    # TensorFlow prints a page about the processor unless told not to.
-    return {**kept, "TF_CPP_MIN_LOG_LEVEL": "2", **extra}
+    return {**kept, **extra}
 
 
 def _check_python() -> None:
