@@ -35,8 +35,9 @@ REFINED_BAND = 3
 class GraphCutParameters:
     """What the cut weighs against what, and where it is computed.
 
-    The defaults are a first guess, to be replaced by the best row of `scripts/tune_graph_cut.py`,
-    which searches on the validation part of VOC 2012 train, never on a test set.
+    Smoothness, floor and click radius are the best row of `scripts/tune_graph_cut.py` for the
+    compact preset on 60 objects of the validation part of VOC 2012 train (docs/results.md), never
+    on a test set. The rest was not searched.
 
     Attributes:
         smoothness: λ, the cost of a contour between two adjacent pixels of equal colour, in nats:
@@ -52,7 +53,7 @@ class GraphCutParameters:
             the size comes first, so that a click on a large photograph does not keep one waiting.
     """
 
-    smoothness: float = 2.0
+    smoothness: float = 0.5
     probability_floor: float = 0.01
     confident: float = 0.95
     reach: float = 0.01

@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "clicks_to_mask.jpg"
 # Photograph → clicks (x, y, label) in its pixels.
 EXAMPLES = {
-    "cat.jpg": [(220, 120, 1), (430, 60, 0)],
-    "coffee.jpg": [(230, 220, 1), (290, 100, 1), (430, 240, 0)],
+    "cat.jpg": [(220, 120, 1), (100, 260, 1)],
+    "astronaut.jpg": [(210, 380, 1), (220, 120, 1), (400, 150, 0)],
 }
 PANEL_HEIGHT = 220  # three panels of 3:2 fill the width of a README
 GAP = 6
