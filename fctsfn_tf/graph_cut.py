@@ -4,8 +4,7 @@ The network's probability is smooth and a little beside the outline; the cut mov
 an edge of the photograph nearby. PyMaxflow, which is under the GPL, is imported only when a cut is
 computed: the rest of the package runs without it.
 
-On one thread of a server core (AMD EPYC), a photograph of 1 megapixel takes 0.1 s where the network
-is fairly sure and 0.3 s where it is unsure everywhere.
+`benchmarks/graph_cut.py` times it on a photograph of 1 megapixel; docs/results.md has the seconds.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ PICTURE = ROOT / "docs" / "images" / "clicks_to_mask.jpg"
 # Photograph → clicks (x, y, label) in its pixels.
 EXAMPLES = {
     "cat.jpg": [(220, 120, 1), (100, 260, 1)],
-    "astronaut.jpg": [(210, 380, 1), (220, 120, 1), (400, 150, 0)],
+    "coffee.jpg": [(150, 260, 1), (290, 90, 1)],
 }
 PANEL_HEIGHT = 220  # three panels of 3:2 fill the width of a README
 GAP = 6
