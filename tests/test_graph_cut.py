@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import maximum_flow
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.graph_cut import (
+    DEFAULT_PARAMETERS,
     GraphCutParameters,
     click_constraints,
     contrast_scale,

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fctsfn_tf import cli, preset_names
+from fctsfn_tf import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"]
-needs_preset = pytest.mark.skipif(not preset_names(), reason="no preset is shipped yet")
 
 
 def text_of(page: str) -> str:
@@ -37,7 +36,6 @@ COMMANDS = command_lines()
 PREDICTOR_EXAMPLE, NETWORK_EXAMPLE = blocks("README.md", "python")
 
 
-@needs_preset
 def test_the_predictor_example_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     names = {}
@@ -83,7 +81,6 @@ def test_links_lead_to_files(page):
     assert [target for target in local if not (folder / target).exists()] == []
 
 
-@needs_preset
 def test_pictures_exist():
     (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text_of("README.md"))
     assert (ROOT / picture).stat().st_size < 300_000

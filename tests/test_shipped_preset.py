@@ -1,0 +1,57 @@
+"""The preset in the package: it segments real photographs, and stays within what was promised."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fctsfn_tf import Predictor, read_image
+from fctsfn_tf.datasets import samples
+from fctsfn_tf.evaluation import PROTOCOLS, evaluate, predictor_segment, summarise
+from fctsfn_tf.presets import DEFAULT_PRESET, PRESETS_DIRECTORY
+
+ROOT = Path(__file__).resolve().parent.parent
+GRABCUT = ROOT.parent / "shared" / "data" / "test" / "grabcut"
+# The least that the shipped preset must do: mean clicks to 90 % IoU on GrabCut below this.
+PROMISED_CLICKS = 4.5
+MAX_BYTES = 8_000_000
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor.from_preset()
+
+
+def test_it_is_small_and_has_a_card():
+    directory = PRESETS_DIRECTORY / DEFAULT_PRESET
+    assert sum(path.stat().st_size for path in directory.iterdir()) <= MAX_BYTES
+    card = (directory / "README.md").read_text(encoding="utf-8")
+    for section in ("## Training", "## Licence", "## Measured results", "## Known failures"):
+        assert section in card
+
+
+def test_two_clicks_take_in_the_cat_and_leave_the_room_out(predictor):
+    predictor.set_image(ROOT / "examples" / "cat.jpg")
+    mask = predictor.predict([(220, 120), (100, 260)], [1, 1]).mask
+    # Boxes that are surely cat (face, chest) and surely not (the room at the right edge).
+    assert mask[60:240, 120:260].mean() > 0.97
+    assert mask[250:290, 20:120].mean() > 0.9
+    assert mask[20:140, 410:450].mean() < 0.05
+
+
+def test_a_mirrored_photograph_gives_nearly_the_mirrored_mask(predictor):
+    predictor.set_image(ROOT / "examples" / "cat.jpg")
+    mask = predictor.predict([(220, 120), (100, 260)], [1, 1]).mask
+    predictor.set_image(np.ascontiguousarray(read_image(ROOT / "examples" / "cat.jpg")[:, ::-1]))
+    mirrored = predictor.predict([(450 - 220, 120), (450 - 100, 260)], [1, 1]).mask[:, ::-1]
+    assert (mask & mirrored).sum() / (mask | mirrored).sum() > 0.9
+
+
+@pytest.mark.skipif(not GRABCUT.is_dir(), reason="the GrabCut photographs are not here")
+def test_grabcut_takes_fewer_clicks_than_promised(predictor):
+    objects = islice(samples(GRABCUT), 12)  # a quarter; the whole is `fctsfn evaluate`
+    results = evaluate(
+        objects, predictor_segment(predictor), PROTOCOLS["ritm"], data="grabcut", preset="compact"
+    )
+    assert summarise(results)["clicks_to_90"] < PROMISED_CLICKS
