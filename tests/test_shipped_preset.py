@@ -12,7 +12,6 @@ from fctsfn_tf.evaluation import PROTOCOLS, evaluate, predictor_segment, summari
 from fctsfn_tf.presets import DEFAULT_PRESET, PRESETS_DIRECTORY
 
 ROOT = Path(__file__).resolve().parent.parent
-GRABCUT = ROOT.parent / "shared" / "data" / "test" / "grabcut"
 # The least that the shipped preset must do: mean clicks to 90 % IoU on GrabCut below this.
 PROMISED_CLICKS = 4.5
 MAX_BYTES = 8_000_000
@@ -48,9 +47,10 @@ def test_a_mirrored_photograph_gives_nearly_the_mirrored_mask(predictor):
     assert (mask & mirrored).sum() / (mask | mirrored).sum() > 0.9
 
 
-@pytest.mark.skipif(not GRABCUT.is_dir(), reason="the GrabCut photographs are not here")
-def test_grabcut_takes_fewer_clicks_than_promised(predictor):
-    objects = islice(samples(GRABCUT), 12)  # a quarter; the whole is `fctsfn evaluate`
+def test_grabcut_takes_fewer_clicks_than_promised(predictor, research_data):
+    objects = islice(
+        samples(research_data / "test" / "grabcut"), 12
+    )  # a quarter; the whole is `fctsfn evaluate`
     results = evaluate(
         objects, predictor_segment(predictor), PROTOCOLS["ritm"], data="grabcut", preset="compact"
     )

@@ -1,6 +1,5 @@
 """Simulated clicks lie where people would put them, and the paper's where its authors put them."""
 
-import os
 import runpy
 from pathlib import Path
 
@@ -205,15 +204,11 @@ def test_paper_clicks_refuse_what_cannot_be_clicked(scene):
 COUNT_TOLERANCE, GAP_TOLERANCE, DISTANCE_TOLERANCE = 0.2, 0.2, 0.1
 
 
-def test_paper_clicks_are_distributed_as_the_authors():
-    data = Path(os.environ.get("FCTSFN_DATA", ROOT.parent / "shared" / "data"))
-    reference_path = data / "voc2012" / "reference_clicks.json"
-    if not reference_path.exists():
-        pytest.skip("the authors' click sets are not here; name their folder in FCTSFN_DATA")
+def test_paper_clicks_are_distributed_as_the_authors(research_data):
     script = runpy.run_path(str(ROOT / "scripts" / "compare_click_statistics.py"))
-    reference = script["read_reference"](reference_path)[::5]
+    reference = script["read_reference"](research_data / "voc2012" / "reference_clicks.json")[::5]
     theirs, ours, left_out = script["measure"](
-        data / "train" / "voc2012", reference, np.random.default_rng(0)
+        research_data / "train" / "voc2012", reference, np.random.default_rng(0)
     )
     assert left_out < 0.05 * len(reference)
     for name, _, is_distance in script["STATISTICS"]:
