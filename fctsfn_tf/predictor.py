@@ -20,7 +20,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.graph_cut import graph_cut
 from fctsfn_tf.image_io import as_rgb, read_image
 from fctsfn_tf.presets import DEFAULT_PRESET, load_preset
-from fctsfn_tf.views import View, next_view, whole_view
+from fctsfn_tf.views import View, is_cut_off, next_view, whole_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,10 +306,11 @@ class Predictor:
         if self._prediction is not None:
             present = state.layers[-1].view if state.layers else self._whole
             view = next_view(present, self._prediction.probability, clicks, self.config)
-        features, encode_seconds = self._features_of(view)
-        maps = self._click_maps(view, clicks, state.layers)
-        answer = _Layer(view, self._network_probability(features, maps))
-        hidden = view.box.contains
+        answer, encode_seconds = self._answer(view, clicks, state.layers)
+        if is_cut_off(view, answer.probability, *self.image_size):
+            # The features of the whole photograph are there, so this costs one more click part.
+            answer, _ = self._answer(self._whole, clicks, state.layers)
+        hidden = answer.view.box.contains
         layers = (*(layer for layer in state.layers if not hidden(layer.view.box)), answer)
         probability, mask = self._rendered(layers, clicks)
         click_seconds = time.perf_counter() - started - encode_seconds
@@ -321,6 +322,14 @@ class Predictor:
         self._states.append(_State(layers, encode_seconds, click_seconds))
         self._prediction = Prediction(probability, mask, encode_seconds, click_seconds)
         return self._prediction
+
+    def _answer(
+        self, view: View, clicks: tuple[Click, ...], layers: tuple[_Layer, ...]
+    ) -> tuple[_Layer, float]:
+        """The network's answer in a view, and the seconds that encoding the view took now."""
+        features, encode_seconds = self._features_of(view)
+        maps = self._click_maps(view, clicks, layers)
+        return _Layer(view, self._network_probability(features, maps)), encode_seconds
 
     def _features_of(self, view: View) -> tuple[list, float]:
         """The image features of a view, and the seconds that they took now."""

@@ -26,6 +26,8 @@ from fctsfn_tf.config import PredictorConfig
 SIDE_MULTIPLE = 32
 # More likely object than not: what the zoom-in box is put around (RITM: `prob_thresh=0.5`).
 EVEN_ODDS = 0.5
+# A box whose side is object for more than this share cuts the object off; less is a stray pixel.
+CUT_OFF_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,27 @@ def next_view(
     if max(height, width) < config.zoom_min_gain * max(box.height, box.width):
         return whole
     return View(box, *network_size(box.height, box.width, config.working_size))
+
+
+def is_cut_off(view: View, network_probability: np.ndarray, height: int, width: int) -> bool:
+    """Whether the object runs on beyond the box of a zoom-in, where the network could not see it.
+
+    That is so where more than `CUT_OFF_SHARE` of a side of the box, which is no border of the
+    photograph, is likely to be object.
+
+    Args:
+        view: what was seen.
+        network_probability: (view.height, view.width) float32, the answer in it.
+        height, width: of the photograph.
+    """
+    box, inside = view.box, network_probability > EVEN_ODDS
+    sides = (
+        (box.top > 0, inside[0]),
+        (box.left > 0, inside[:, 0]),
+        (box.bottom < height, inside[-1]),
+        (box.right < width, inside[:, -1]),
+    )
+    return any(is_inner and side.mean() > CUT_OFF_SHARE for is_inner, side in sides)
 
 
 def _holds(box: Box, clicks: Sequence[Click]) -> bool:

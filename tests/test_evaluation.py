@@ -27,6 +27,7 @@ from fctsfn_tf.evaluation import (
     summarise,
     write_results,
 )
+from fctsfn_tf.graph_cut import GraphCutParameters
 
 RITM = PROTOCOLS["ritm"]
 HEIGHT, WIDTH = 6, 14
@@ -123,7 +124,8 @@ def test_graph_cut_of_the_protocol():
         return np.roll(np.where(sample.gt_mask, 0.8, 0.2), 2, axis=1)
 
     plain = evaluate_object(shifted, sample, replace(PROTOCOLS["paper"], graph_cut=None))
-    cut = evaluate_object(shifted, sample, PROTOCOLS["paper"])
+    strong = GraphCutParameters(smoothness=2.0)
+    cut = evaluate_object(shifted, sample, replace(PROTOCOLS["paper"], graph_cut=strong))
     assert plain.ious[0] < 0.8
     assert cut.ious[0] > 0.97
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.config import PredictorConfig
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.views import Box, View, network_size, next_view, whole_view
+from fctsfn_tf.views import Box, View, is_cut_off, network_size, next_view, whole_view
 
 CONFIG = PredictorConfig(zoom_min_size=40)
 
@@ -262,3 +262,19 @@ def test_settings_out_of_range(setting):
     (name,) = setting
     with pytest.raises(InputError, match=name):
         PredictorConfig(**setting)
+
+
+def test_an_object_that_runs_out_of_the_box_is_cut_off():
+    view = View(Box(10, 0, 50, 60), 64, 96)  # its left side is the photograph's border
+    inside = np.zeros((64, 96), np.float32)
+    inside[20:40, :50] = 0.9
+    assert not is_cut_off(view, inside, 80, 100)
+    for side in (np.s_[0, 30:60], np.s_[-1, 30:60], np.s_[20:40, -1]):
+        out = inside.copy()
+        out[side] = 0.9
+        assert is_cut_off(view, out, 80, 100)
+    stray = inside.copy()
+    stray[0, 30:33] = 0.9
+    assert not is_cut_off(view, stray, 80, 100)
+    # Where the box is the whole photograph there is nothing beyond it.
+    assert not is_cut_off(View(Box(0, 0, 80, 100), 64, 96), np.ones((64, 96), np.float32), 80, 100)
