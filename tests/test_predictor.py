@@ -410,6 +410,18 @@ def test_views_of_several_zooms_lie_on_each_other():
     assert views[1].box.contains(predictor._states[2].layers[1].view.box)
 
 
+def test_an_object_cut_off_by_the_zoom_in_is_seen_whole():
+    """The start mask knows a part of a long bar; a box around that part would cut the bar off."""
+    image = bright_box(160, 240, (70, 20, 90, 220))
+    start = np.zeros((160, 240), bool)
+    start[70:90, 60:80] = True
+    predictor = predictor_on(image, BRIGHT, ZOOM)
+    predictor.set_mask(start)
+    mask = predictor.add_click(70, 80, 1).mask
+    assert mask[74:86, 24:216].all()
+    assert predictor._states[1].layers[-1].view == whole_view(160, 240, ZOOM)
+
+
 # ---- Starting from a mask ----------------------------------------------------------------------
 
 
