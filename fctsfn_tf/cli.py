@@ -498,7 +498,10 @@ def _print_result(job: Job, result: Result) -> None:
             f"({share:.1f} %)"
         )
     seconds = ", ".join(f"{value:.3f}" for value in result.click_seconds)
-    print(f"image part {result.encode_seconds:.3f} s; per click {seconds} s")
+    print(
+        f"image part {result.encode_seconds:.3f} s; per click {seconds} s "
+        "(the first of each with what the network compiles)"
+    )
     for path in job.outputs.values():
         print(f"wrote {printable(path)}")
 
