@@ -17,12 +17,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fctsfn_tf.annotations import MASK_IGNORE, MASK_OBJECT
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.image_io import read_image
+from fctsfn_tf.mask_formats import VOID
 
-VOID = 255
-# In GrabCut's masks the grey band around the outline, of which nobody is sure.
-MASK_IGNORE, MASK_OBJECT = 128, 255
 # Objects below this share of the image are annotation noise, not something a person clicks.
 MIN_OBJECT_SHARE = 0.002
 

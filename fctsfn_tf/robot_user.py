@@ -52,8 +52,8 @@ def next_click_ritm(
     """
     false_negative, false_positive = error_masks(mask, gt_mask, ignore)
     clicked = list(clicked)
-    missed_depth = _depth(false_negative, clicked)
-    false_depth = _depth(false_positive, clicked)
+    missed_depth = error_depth(false_negative, clicked)
+    false_depth = error_depth(false_positive, clicked)
     is_positive = bool(missed_depth.max() > false_depth.max())
     return _deepest(missed_depth if is_positive else false_depth, is_positive)
 
@@ -86,7 +86,7 @@ def next_click_paper(
             best_area, best_component, best_is_positive = area, component, is_positive
     if best_component is None:
         return None
-    return _deepest(_depth(best_component, clicked), best_is_positive)
+    return _deepest(error_depth(best_component, clicked), best_is_positive)
 
 
 def jittered(
@@ -140,7 +140,7 @@ def error_masks(
     return false_negative, false_positive
 
 
-def _depth(error: np.ndarray, clicked: Iterable[Click]) -> np.ndarray:
+def error_depth(error: np.ndarray, clicked: Iterable[Click] = ()) -> np.ndarray:
     """Distance of each error pixel to the nearest other pixel; 0 elsewhere and where clicked.
 
     Returns:

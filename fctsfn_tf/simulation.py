@@ -11,6 +11,7 @@ import numpy as np
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.recipes import PaperClicksConfig, SimulationConfig
+from fctsfn_tf.robot_user import error_depth, error_masks
 
 # Of masks without a pixel outside, the depth; any number above every image's diagonal serves.
 UNBOUNDED = 1e6
@@ -54,8 +55,7 @@ def error_click(
     Source: RITM (Sofiiuk et al. 2021), §3.2: iterative training clicks. The evaluator's centre is
     one of the pixels it may choose; a person's click is another.
     """
-    missed = _depth(gt_mask & ~mask & ~ignore)
-    false = _depth(mask & ~gt_mask & ~ignore)
+    missed, false = (error_depth(error) for error in error_masks(mask, gt_mask, ignore))
     is_positive = missed.max() > false.max()
     depth = missed if is_positive else false
     if depth.max() == 0:
@@ -200,14 +200,8 @@ def _geometric(config: SimulationConfig, rng: np.random.Generator) -> int:
     return min(int(rng.geometric(1 - config.decay)), config.max_clicks)
 
 
-def _depth(region: np.ndarray) -> np.ndarray:
-    """(H, W) float32: distance to the region's boundary, the image's border being one."""
-    padded = np.pad(region.astype(np.uint8), 1)
-    return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-
-
 def _random_deep_pixel(region: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
-    depth = _depth(region)
+    depth = error_depth(region)
     return _random_pixel(depth >= depth.max() * rng.uniform(0.4, 1.0), rng)
 
 
