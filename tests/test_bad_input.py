@@ -15,6 +15,7 @@ from PIL import Image
 from fctsfn_tf import cli, mask_formats
 from fctsfn_tf.clicks import clicks_from_points
 from fctsfn_tf.clicks_file import read_clicks_file
+from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.image_io import as_rgb, read_image
 from fctsfn_tf.mask_formats import read_mask
@@ -96,7 +97,7 @@ def photo(tmp_path, monkeypatch):
     """The current directory holds photo.png; the network is never reached."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photo.png").write_bytes(GOOD_FILES["PNG"])
-    monkeypatch.setattr(cli, "load_predictor", _no_network)
+    monkeypatch.setattr(shared, "load_predictor", _no_network)
     return tmp_path
 
 

@@ -14,6 +14,8 @@ from fctsfn_tf import cli, evaluation
 from fctsfn_tf.baselines import BASELINES
 from fctsfn_tf.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.clicks_file import read_clicks_file
+from fctsfn_tf.commands import arguments as shared
+from fctsfn_tf.commands.evaluate import BASELINE_NAMES
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.mask_formats import read_mask
 
@@ -57,13 +59,13 @@ class FakePredictor:
 @pytest.fixture
 def predictor(monkeypatch):
     fake = FakePredictor()
-    monkeypatch.setattr(cli, "load_predictor", lambda arguments: fake)
+    monkeypatch.setattr(shared, "load_predictor", lambda arguments: fake)
     return fake
 
 
 @pytest.fixture
 def no_predictor(monkeypatch):
-    monkeypatch.setattr(cli, "load_predictor", lambda arguments: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "load_predictor", lambda arguments: pytest.fail("network loaded"))
 
 
 @pytest.fixture
@@ -253,7 +255,7 @@ def test_ctrl_c(folder, monkeypatch, capsys):
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load_predictor", interrupt)
+    monkeypatch.setattr(shared, "load_predictor", interrupt)
     before = _files(folder)
     assert cli.main(["segment", "photo.png", "--positive", "30,20"]) == 130
     assert capsys.readouterr().err == "fctsfn: interrupted\n"
@@ -307,7 +309,7 @@ def test_a_folder_is_taken_up_again(folder, folder_clicks, predictor, capsys):
 
 def test_a_finished_folder_loads_no_network(folder, folder_clicks, predictor, monkeypatch):
     assert _segment_folder(folder_clicks) == 0
-    monkeypatch.setattr(cli, "load_predictor", lambda arguments: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "load_predictor", lambda arguments: pytest.fail("network loaded"))
     assert _segment_folder(folder_clicks) == 0
 
 
@@ -437,7 +439,7 @@ def test_csv_that_is_no_clicks_file(tmp_path, content, message):
 @pytest.fixture
 def light(monkeypatch):
     """Keras stays out: these commands are tested up to what they call."""
-    monkeypatch.setattr(cli, "_import_quietly", lambda: None)
+    monkeypatch.setattr(shared, "import_quietly", lambda: None)
     presets = SimpleNamespace(DEFAULT_PRESET="the default")
     monkeypatch.setitem(sys.modules, "fctsfn_tf.presets", presets)
 
@@ -478,7 +480,7 @@ def test_evaluate(tmp_path, monkeypatch, light, capsys):
 
 
 def test_evaluate_a_classical_method_needs_no_network(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_import_quietly", lambda: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "import_quietly", lambda: pytest.fail("network loaded"))
     calls = []
     perfect = _evaluated(calls, lambda gt_mask: gt_mask.astype(np.float32))
     monkeypatch.setattr(evaluation, "evaluate_baseline", perfect)
@@ -493,7 +495,7 @@ def test_evaluate_a_classical_method_needs_no_network(monkeypatch, capsys):
 def test_evaluate_takes_a_network_or_a_classical_method(capsys):
     _fails(capsys, "evaluate", "data", "--preset", "x", "--model", "gc")
     _fails(capsys, "evaluate", "data", "--model", "gsf")
-    assert tuple(BASELINES) == cli.BASELINE_NAMES
+    assert tuple(BASELINES) == BASELINE_NAMES
 
 
 def test_evaluate_help_gives_the_radius_of_the_seeds(capsys):
@@ -513,7 +515,7 @@ def test_evaluate_with_failures_is_not_quite_ok(monkeypatch, light):
     "arguments", [["--max-clicks", "0"], ["--until", "nan"], ["--seed", "-1"], ["--output", "."]]
 )
 def test_evaluate_checks_before_the_network_is_loaded(monkeypatch, capsys, arguments):
-    monkeypatch.setattr(cli, "_import_quietly", lambda: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "import_quietly", lambda: pytest.fail("network loaded"))
     _fails(capsys, "evaluate", "data", *arguments)
 
 

@@ -1,0 +1,72 @@
+"""What several commands share: kinds of arguments, exit codes, the network that they ask for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fctsfn_tf.predictor import Predictor
+
+OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def load_predictor(arguments: argparse.Namespace) -> Predictor:
+    """The Predictor that --preset, --threshold and --graph-cut ask for; takes seconds."""
+    import_quietly()
+    from fctsfn_tf.predictor import Predictor
+
+    overrides = {"graph_cut": arguments.graph_cut, "threshold": arguments.threshold}
+    preset = {} if arguments.preset is None else {"preset": arguments.preset}
+    return Predictor.from_preset(**preset, **overrides)
+
+
+def import_quietly() -> None:
+    """Import Keras and its backend without their greetings on standard error.
+
+    TensorFlow writes some of them before it looks at its own log level, so standard error is closed
+    meanwhile. Whoever sets that level in the environment sees everything.
+    """
+    if TENSORFLOW_LOG_LEVEL in os.environ:
+        return
+    os.environ[TENSORFLOW_LOG_LEVEL] = "3"  # and no word about missing GPUs later
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import fctsfn_tf.predictor  # noqa: F401
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+
+
+def add_predictor_arguments(group: argparse._ArgumentGroup) -> None:
+    """--preset, --threshold and --graph-cut, which `load_predictor` reads."""
+    group.add_argument(
+        "--preset", metavar="NAME|DIR", help="the network (default: the shipped one)"
+    )
+    group.add_argument(
+        "--threshold", type=float, metavar="P", help="object where the probability is above this"
+    )
+    group.add_argument(
+        "--graph-cut",
+        action=argparse.BooleanOptionalAction,
+        help="cut the mask along the photograph's edges",
+    )
+
+
+def count(text: str) -> int:
+    """A whole number from 0 on; a `type` of argparse."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"a whole number from 0 on is expected: {text!r:.60} came")
+    return int(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    """HEIGHTxWIDTH; a `type` of argparse."""
+    height, _, width = text.partition("x")
+    return count(height), count(width)
