@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fctsfn_tf.datasets import VOID
+from fctsfn_tf.mask_formats import VOID
 from fctsfn_tf.recipes import AugmentationConfig
 
 # What lies outside the photograph: a grey that MobileNetV2's scaling maps to zero.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fctsfn_tf.augmentation import random_view
-from fctsfn_tf.datasets import VOID
+from fctsfn_tf.mask_formats import VOID
 from fctsfn_tf.recipes import AugmentationConfig
 
 UNTINTED = AugmentationConfig(contrast=0.0, brightness=0.0)
