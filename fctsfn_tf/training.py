@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage
+from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage, Sample
 from fctsfn_tf.augmentation import random_view
 from fctsfn_tf.click_maps import draw_disk
 from fctsfn_tf.compact import is_backbone
@@ -105,9 +105,15 @@ def _clickable_view(
         return None
     areas = np.sqrt([np.count_nonzero(labels == label) for label in ids])
     chosen = ids[rng.choice(len(ids), p=areas / areas.sum())]
-    view, view_labels = random_view(image, labels, labels == chosen, size, recipe.augmentation, rng)
+    others = [label for label in range(1, VOID) if label != chosen and (labels == label).any()]
+    masks = tuple(labels == label for label in others)
+    sample = Sample("", image, labels == chosen, labels == VOID, masks)
+    view = random_view(sample, size, size, recipe.augmentation, rng).sample
+    view_labels = np.where(view.ignore, VOID, 0).astype(np.uint8)
+    for label, mask in zip((chosen, *others), (view.gt_mask, *view.other_masks), strict=True):
+        view_labels[mask] = label
     visible = _object_ids(view_labels, MIN_VIEW_PIXELS / view_labels.size)
-    return (view, view_labels, visible) if visible else None
+    return (view.image, view_labels, visible) if visible else None
 
 
 def _object_ids(labels: np.ndarray, min_share: float) -> list[int]:
