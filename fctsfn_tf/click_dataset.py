@@ -190,7 +190,10 @@ class ClickDataset(keras.utils.PyDataset):
         rng = np.random.default_rng([self.seed, epoch, index])
         items = [item for one in chosen for item in self._clicked(int(one), height, width, rng)]
         images, maps, targets = zip(*items, strict=True)
-        image = np.stack(images[:: self._image_step], dtype=np.float32, casting="unsafe")
+        images = images[:: self._image_step]
+        image = np.empty((len(images), height, width, 3), np.float32)
+        for place, pixels in zip(image, images, strict=True):
+            place[...] = pixels
         return {"image": image, "click_maps": np.stack(maps)}, np.stack(targets)
 
     def as_tf_dataset(self, num_parallel_calls: int | None = None) -> Any:
