@@ -27,6 +27,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -316,23 +317,30 @@ class ClickDataset(keras.utils.PyDataset):
         areas = np.array([np.count_nonzero(sample.gt_mask) for sample in found], np.float64)
         share = areas**self.config.area_exponent
         sample = found[rng.choice(len(found), p=share / share.sum())]
-        view = training_view(sample, height, width, self._augmentation, rng)
+        config = self.config
         originals = (sample.gt_mask, *sample.other_masks)
+        if config.objects_per_image == 1 and config.merge_probability == 0:
+            sample = replace(sample, other_masks=())  # nobody asks where they are in the view
+        view = training_view(sample, height, width, self._augmentation, rng)
         seen = (view.sample.gt_mask, *view.sample.other_masks)
         visible = [k for k, mask in enumerate(seen) if np.count_nonzero(mask) >= MIN_VIEW_PIXELS]
-        if self.config.objects_per_image == 1:
+        if config.objects_per_image == 1:
             visible = visible[:1] if visible[:1] == [0] else []
         if not visible:
             return []
         items = []
-        for _ in range(self.config.objects_per_image):
+        for _ in range(config.objects_per_image):
             asked = {visible[rng.integers(len(visible))]}
             others = [k for k in range(len(seen)) if k not in asked]
-            if others and rng.random() < self.config.merge_probability:
+            if others and rng.random() < config.merge_probability:
                 asked.add(others[rng.integers(len(others))])
-            before, after = (_asked_for(asked, masks) for masks in (originals, seen))
-            maps = self._click_maps(sample.ignore, *before, view, after[0], rng)
-            target = np.where(view.sample.ignore, IGNORED, after[0]).astype(np.float32)
+            seen_mask = _union(asked, seen)
+            other_masks = [mask for k, mask in enumerate(originals) if k not in asked]
+            maps = self._click_maps(
+                sample.ignore, _union(asked, originals), other_masks, view, seen_mask, rng
+            )
+            target = seen_mask.astype(np.float32)
+            target[view.sample.ignore] = IGNORED
             items.append((view.sample.image, maps, target[..., None]))
         return items
 
@@ -387,10 +395,9 @@ class ClickDataset(keras.utils.PyDataset):
         ]
 
 
-def _asked_for(asked: set[int], masks: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The union of the masks asked for, and the others."""
-    union = np.logical_or.reduce([masks[k] for k in asked])
-    return union, [mask for k, mask in enumerate(masks) if k not in asked]
+def _union(asked: set[int], masks: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W) bool: the masks asked for as one."""
+    return np.logical_or.reduce([masks[number] for number in asked])
 
 
 def _probabilities(
