@@ -37,11 +37,12 @@ class IterativeClicks(keras.Model):
     `evaluate`, a call) is the network itself, with which it shares all variables: save `network`.
 
     Args:
-        network: of `fctsfn_tf.model`, with one output or several of the inputs' size; all of them
-            learn the same target, and the clicks follow the first.
+        network: of `fctsfn_tf.model`.
         rollouts: probability of 0, 1, 2, … clicks; their sum is 1.
         objects_per_image: M where `fit` gets batches of B images with B·M click maps and targets,
             M in a row for each image. The objects of an image share one run of the image part.
+        auxiliary: tensors inside of the network, logits of the inputs' size, that learn the same
+            target: then the model returns the network's output and these.
         seed: of how many clicks there are and where they fall.
 
     Raises:
@@ -53,6 +54,7 @@ class IterativeClicks(keras.Model):
         network: keras.Model,
         rollouts: Sequence[float] = (0.35, 0.25, 0.2, 0.1, 0.1),
         objects_per_image: int = 1,
+        auxiliary: Sequence[keras.KerasTensor] = (),
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -64,6 +66,11 @@ class IterativeClicks(keras.Model):
             )
         self.network = network
         self.rollouts = tuple(rollouts)
+        self._num_outputs = 1 + len(auxiliary)
+        if auxiliary:
+            network = keras.Model(
+                network.input, [network.output, *auxiliary], name="with_auxiliary"
+            )
         self._image_part, self._click_part = split(network)
         self._repeat = RepeatBatch(objects_per_image)
         self._seeds = keras.random.SeedGenerator(seed)
@@ -103,9 +110,7 @@ class IterativeClicks(keras.Model):
         """Keras' training step, whatever the backend passes to it, with the target as an input."""
         *state, data = state_and_data
         inputs, target, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        targets = [target] * len(self.network.outputs)
-        if len(targets) == 1:
-            (targets,) = targets
+        targets = target if self._num_outputs == 1 else [target] * self._num_outputs
         data = keras.utils.pack_x_y_sample_weight(
             {**inputs, "target": target}, targets, sample_weight
         )
