@@ -124,7 +124,7 @@ class ClickDataset(keras.utils.PyDataset):
             )
         self.config = config
         self.seed = seed
-        self.epoch = 0
+        self.epoch = 0  # and the two flags of the property
         self.is_training = is_training
         self._augmentation = config.augmentation
         if not is_training:
@@ -149,10 +149,30 @@ class ClickDataset(keras.utils.PyDataset):
         """Batch `index` of the present epoch; see `batch`."""
         return self.batch(self.epoch, index)
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that `data[index]` belongs to."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._is_within_epoch = False
+        self._is_reset_expected = True
+
+    def on_epoch_begin(self) -> None:
+        """Called by Keras."""
+        self._is_within_epoch = True
+
     def on_epoch_end(self) -> None:
-        """Called by Keras; the next epoch's numbers are others."""
-        if self.is_training:
-            self.epoch += 1
+        """Called by Keras; the next epoch's numbers are others.
+
+        `fit` calls it once before its first epoch, with or without having looked at a batch.
+        """
+        is_epoch = self._is_within_epoch and not self._is_reset_expected
+        self._is_within_epoch = self._is_reset_expected = False
+        if is_epoch and self.is_training:
+            self._epoch += 1
 
     def batch(self, epoch: int, index: int) -> Batch:
         """A batch as a function of (seed, epoch, index); see the module for what it holds.
