@@ -1,8 +1,8 @@
 """A training run in one file: weights, optimiser, random state, and where the run stands.
 
-The file is an `.npz`: every variable under its place and path, and "state", JSON. It is replaced
-whole or not at all, so a run that is killed at any moment leaves the checkpoint before or the new
-one.
+The file is an `.npz`: every variable under its place in the model or optimiser, and "state", JSON.
+It is replaced whole or not at all, so a run that is killed at any moment leaves the checkpoint
+before or the new one.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def load_checkpoint(directory: Path, model: keras.Model) -> dict[str, Any] | Non
         raise InputError(
             f"{printable(path)} must come from the same network and optimiser to be continued. "
             "Repeat the run's first command, or name another directory. "
-            f"Received another {different[0][0]:.80}."
+            f"Received variable {different[0][0]} of another shape, or none."
         )
     for key, variable in variables.items():
         variable.assign(arrays[key])
@@ -81,7 +81,8 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     own = [variable for variable in model.variables if id(variable) not in metrics]
     named = [("model", variable) for variable in own]
     named += [("optimizer", variable) for variable in model.optimizer.variables]
-    return {f"{i:04d}/{kind}/{variable.path}": variable for i, (kind, variable) in enumerate(named)}
+    # By place, not by name: Keras numbers what has no name of its own anew in each process.
+    return {f"{i:04d}/{kind}": variable for i, (kind, variable) in enumerate(named)}
 
 
 def _remove_what_was_cut_off(directory: Path) -> None:

@@ -58,7 +58,8 @@ class IterativeClicks(keras.Model):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # The parts cast their inputs themselves; 255 and the target shall stay exact until there.
+        super().__init__(autocast=False, **kwargs)
         if not rollouts or min(rollouts) < 0 or abs(sum(rollouts) - 1) > 1e-6:
             raise InputError(
                 "`rollouts` must be the probabilities of 0, 1, 2, … clicks, with sum 1. "

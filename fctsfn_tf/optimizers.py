@@ -39,8 +39,14 @@ class CaffeSGD(keras.optimizers.SGD):
         self.decay = decay
         self.bias_factor = bias_factor
 
+    def build(self, variables: list[Any]) -> None:
+        if not self.built:
+            # In `update_step` a variable is the backend's, whose name is not Keras'.
+            self._is_bias = [variable.name == "bias" for variable in variables]
+        super().build(variables)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if variable.name == "bias":
+        if self._is_bias[self._get_variable_index(variable)]:
             learning_rate = learning_rate * self.bias_factor
         else:
             gradient = ops.cast(gradient, variable.dtype) + self.decay * variable

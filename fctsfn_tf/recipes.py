@@ -262,7 +262,8 @@ class CompactRecipe:
     Attributes:
         input: views and clicks; its `clicks.rollouts` are the clicks on the network's own errors.
         schedule: the learning rate follows a cosine down to zero over all its steps.
-        learning_rate: at its highest, after `warmup` steps (AdamW).
+        learning_rate: at its highest (AdamW).
+        warmup_share: of the steps, in which the rate rises to its highest.
         weight_decay: AdamW's, not on biases and BatchNorm.
         clip_norm: the longest gradient.
         coarse_weight: weight of the loss on the score at 1/8.
@@ -274,7 +275,7 @@ class CompactRecipe:
     input: ClickInput = COMPACT_INPUT
     schedule: Schedule = Schedule(5600, 700, None, 250)
     learning_rate: float = 1e-3
-    warmup: int = 300
+    warmup_share: float = 300 / 5600
     weight_decay: float = 1e-4
     clip_norm: float = 5.0
     coarse_weight: float = 0.3

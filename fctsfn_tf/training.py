@@ -207,12 +207,13 @@ def compact_training_model(
         auxiliary=[coarse],
         seed=seed,
     )
+    warmup = round(recipe.warmup_share * recipe.schedule.steps)
     optimizer = keras.optimizers.AdamW(
         keras.optimizers.schedules.CosineDecay(
             0.0,
-            max(1, recipe.schedule.steps - recipe.warmup),
+            max(1, recipe.schedule.steps - warmup),
             warmup_target=recipe.learning_rate,
-            warmup_steps=recipe.warmup,
+            warmup_steps=warmup,
         ),
         weight_decay=recipe.weight_decay,
         global_clipnorm=recipe.clip_norm,
