@@ -172,6 +172,16 @@ def compact_network(
     return keras.Model({"image": image, "click_maps": click_maps}, logits, name=name)
 
 
+def freeze_backbone(network: keras.Model) -> None:
+    """Let everything learn but MobileNetV2, whose BatchNorm then stays in inference mode as well.
+
+    Args:
+        network: of `compact_network`; compile it afterwards.
+    """
+    for layer in network.layers:
+        layer.trainable = not is_backbone(layer)
+
+
 def is_backbone(layer: layers.Layer) -> bool:
     """Whether a layer of a compact network belongs to MobileNetV2."""
     return layer.name.startswith(("Conv1", "bn_Conv1", "expanded_conv_", "block_"))

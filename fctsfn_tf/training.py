@@ -20,7 +20,7 @@ import keras
 from fctsfn_tf.annotated_images import Dataset, Sample
 from fctsfn_tf.callbacks import ClickEvaluation
 from fctsfn_tf.click_dataset import ClickDataset
-from fctsfn_tf.compact import compact_network, is_backbone
+from fctsfn_tf.compact import compact_network, freeze_backbone
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.image_cache import ImageCache
 from fctsfn_tf.iterative_clicks import IterativeClicks
@@ -196,8 +196,7 @@ def compact_training_model(
 
     Its backbone is frozen. Batches hold each photograph once (`repeat_images=False`).
     """
-    for layer in network.layers:
-        layer.trainable = not is_backbone(layer)
+    freeze_backbone(network)
     score = network.get_layer("coarse_score").output
     coarse = BilinearUpsampling(8, dtype="float32", name="coarse_up")(score)
     model = IterativeClicks(
