@@ -25,8 +25,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -84,8 +86,11 @@ class ClickDataset(keras.utils.PyDataset):
         repeat_images: False to give the view of a photograph once, however many objects are clicked
             in it: then `image` is (photographs, H, W, 3), for networks that repeat it themselves.
         cache: where decoded photographs are kept; None decodes them anew each time.
-        workers, use_multiprocessing, max_queue_size: Keras' own, see `keras.utils.PyDataset`.
-            Threads (`workers=4`) serve well: most of the work is done outside of Python's lock.
+        workers: threads that make the next batches while one is trained on; they serve well, most
+            of the work is done outside of Python's lock. They need `shuffle=False`, because they
+            make the batches that come next in order.
+        use_multiprocessing: True for processes instead.
+        max_queue_size: batches that may be ready at a time.
 
     Attributes:
         epoch: the epoch that `data[index]` belongs to; Keras counts it up. Set it to go on with an
@@ -112,7 +117,13 @@ class ClickDataset(keras.utils.PyDataset):
         use_multiprocessing: bool = False,
         max_queue_size: int = 10,
     ) -> None:
-        super().__init__(workers, use_multiprocessing, max_queue_size)
+        # Keras' own workers are left out: they make batches for a look at their shapes, too, and on
+        # some backends train on those first, so that an epoch is not what it is without them.
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=max_queue_size)
+        self.num_workers = workers
+        self._ahead = None
+        if workers > 1 or use_multiprocessing:
+            self._ahead = _Ahead(workers, use_multiprocessing, max_queue_size)
         datasets = [datasets] if isinstance(datasets, Dataset) else list(datasets)
         self._images = [(one, image) for one in datasets for image in one.images]
         self._probabilities = _probabilities(datasets, weights)
@@ -148,7 +159,9 @@ class ClickDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Batch `index` of the present epoch; see `batch`."""
-        return self.batch(self.epoch, index)
+        if self._ahead is None:
+            return self.batch(self.epoch, index)
+        return self._ahead.get(self, self.epoch, index)
 
     @property
     def epoch(self) -> int:
@@ -420,6 +433,64 @@ def _probabilities(
             f"Received {weights!r:.60} for {len(counts)} data sets."
         )
     return np.repeat(share / (share @ counts), counts)
+
+
+class _Ahead:
+    """Batches made by threads or processes before they are asked for.
+
+    Each one keeps its own pool: what is sent to another process starts without one.
+    """
+
+    def __init__(self, workers: int, use_multiprocessing: bool, max_batches: int) -> None:
+        self._settings = (workers, use_multiprocessing, max_batches)
+        self._max_batches = max_batches
+        self._batches: dict[tuple[int, int], Future[Batch]] = {}
+        self._lock = threading.Lock()
+        self._pool: Executor | None = None
+
+    def get(self, data: ClickDataset, epoch: int, index: int) -> Batch:
+        """The batch; those that follow it in the epoch are begun, as far as there is room."""
+        with self._lock:
+            for key in [key for key in self._batches if key[0] != epoch]:
+                self._batches.pop(key).cancel()
+            wanted = self._batches.pop((epoch, index), None) or self._begin(data, epoch, index)
+            for following in range(index + 1, min(index + 1 + self._max_batches, len(data))):
+                if len(self._batches) == self._max_batches:
+                    break
+                if (epoch, following) not in self._batches:
+                    self._batches[epoch, following] = self._begin(data, epoch, following)
+        return wanted.result()
+
+    def _begin(self, data: ClickDataset, epoch: int, index: int) -> Future[Batch]:
+        workers, use_multiprocessing, _ = self._settings
+        if self._pool is None:
+            if use_multiprocessing:
+                self._pool = ProcessPoolExecutor(max(1, workers), None, _Worker.start, (data,))
+            else:
+                self._pool = ThreadPoolExecutor(workers)
+        if use_multiprocessing:
+            return self._pool.submit(_Worker.batch, epoch, index)
+        return self._pool.submit(data.batch, epoch, index)
+
+    def __getstate__(self) -> tuple[int, bool, int]:
+        return self._settings
+
+    def __setstate__(self, settings: tuple[int, bool, int]) -> None:
+        self.__init__(*settings)
+
+
+class _Worker:
+    """What a process of `_Ahead` keeps: its copy of the data."""
+
+    data: ClickDataset
+
+    @classmethod
+    def start(cls, data: ClickDataset) -> None:
+        cls.data = data
+
+    @classmethod
+    def batch(cls, epoch: int, index: int) -> Batch:
+        return cls.data.batch(epoch, index)
 
 
 class _Notes:

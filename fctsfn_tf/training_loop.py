@@ -81,7 +81,7 @@ def run_training(
 
     Args:
         model: compiled; `train_on_batch` is called on it.
-        data: its `batch(epoch, index)` are the steps, one epoch after the other; `data.workers`
+        data: its `batch(epoch, index)` are the steps, one epoch after the other; `data.num_workers`
             threads make them ahead.
         schedule: when to validate, to save and to end.
         directory: of this run alone; it is created.
@@ -188,13 +188,13 @@ def _resumed(directory: Path, model: keras.Model, settings: dict[str, Any]) -> R
 @contextmanager
 def _batches(data: ClickDataset, first: int, end: int) -> Iterator[Iterator[Batch]]:
     """The batches of the steps from `first` on, made ahead by threads."""
-    pool = ThreadPoolExecutor(max_workers=max(1, data.workers))
+    pool = ThreadPoolExecutor(max_workers=max(1, data.num_workers))
     ahead: deque[Future[Batch]] = deque()
 
     def batches() -> Iterator[Batch]:
         steps = iter(range(first, end))
         while True:
-            while len(ahead) < PREFETCH * max(1, data.workers):
+            while len(ahead) < PREFETCH * max(1, data.num_workers):
                 step = next(steps, None)
                 if step is None:
                     break
