@@ -152,3 +152,19 @@ def test_mixed_precision_trains_to_finite_numbers(
     logits = model(inputs)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert np.isfinite(ops.convert_to_numpy(logits)).all()
+
+
+def test_a_saved_model_goes_on_with_fit_as_if_it_had_not_stopped(shapes_directory, tmp_path):
+    def fit(model, data, epochs, initial_epoch=0):
+        options = {"epochs": epochs, "initial_epoch": initial_epoch, "shuffle": False}
+        return model.fit(data, verbose=0, **options).history["loss"]
+
+    keras.utils.set_random_seed(0)
+    model = compiled(TSLFN(32, alpha=ALPHA))
+    data = batches(shapes_directory)
+    fit(model, data, 1)
+    model.save(tmp_path / "last.keras")
+    expected = fit(model, data, 3, 1)
+    again, data = keras.models.load_model(tmp_path / "last.keras"), batches(shapes_directory)
+    data.epoch = 1
+    np.testing.assert_allclose(fit(again, data, 3, 1), expected, rtol=1e-4)
