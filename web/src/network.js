@@ -1,0 +1,109 @@
+/** The exported network: two graph models of TensorFlow.js, one per image and one per click. */
+
+import { loadGraphModel } from "@tensorflow/tfjs-converter";
+import * as tf from "@tensorflow/tfjs-core";
+import { CLICK_ENCODINGS } from "./clickMaps.js";
+import { InputError } from "./errors.js";
+
+const MANIFEST = "manifest.json";
+const FORMAT = 1;
+const WARM_UP_SIZE = 64;
+
+/**
+ * Fetch and build the network.
+ *
+ * @param {string} folder URL that ends in "/"
+ * @param {(fraction: number) => void} onProgress share of the weights that have come
+ * @returns {Promise<GraphNetwork>}
+ */
+export async function loadNetwork(folder, onProgress) {
+  const manifest = await fetchManifest(folder);
+  const fractions = [0, 0];
+  const names = ["image_part", "click_part"];
+  const parts = await Promise.all(
+    names.map((name, i) =>
+      loadGraphModel(new URL(manifest[name].model, folder).href, {
+        onProgress: (fraction) => {
+          fractions[i] = fraction;
+          onProgress((fractions[0] + fractions[1]) / 2);
+        },
+      }),
+    ),
+  );
+  const network = new GraphNetwork(manifest, ...parts);
+  await network.warmUp();
+  return network;
+}
+
+async function fetchManifest(folder) {
+  const url = new URL(MANIFEST, folder);
+  const response = await fetch(url).catch(() => null);
+  if (!response?.ok) {
+    throw new InputError(
+      "The network could not be fetched. Check the connection and load the page again. " +
+        `Received ${response ? `HTTP ${response.status}` : "no answer"} for ${url.pathname}.`,
+    );
+  }
+  const manifest = await response.json();
+  if (manifest.format !== FORMAT) {
+    throw new InputError(
+      `This page reads exports of format ${FORMAT}. Export the preset again with the fctsfn of the ` +
+        `same version. Received format ${manifest.format}.`,
+    );
+  }
+  return manifest;
+}
+
+/** A network as `Predictor` wants it; see there. */
+class GraphNetwork {
+  #imagePart;
+  #clickPart;
+
+  constructor(manifest, imagePart, clickPart) {
+    this.manifest = manifest;
+    this.#imagePart = imagePart;
+    this.#clickPart = clickPart;
+  }
+
+  /** @returns {Promise<tf.Tensor[]>} in the order that the click part takes them */
+  async encode(image, height, width) {
+    const input = tf.tensor4d(image, [1, height, width, 3]);
+    const features = this.#imagePart.execute({ image: input }, this.manifest.image_part.outputs);
+    input.dispose();
+    // Graphics cards work in the background; fetching a number waits for them.
+    const last = tf.tidy(() => tf.slice(tf.reshape(features.at(-1), [-1]), 0, 1));
+    await last.data();
+    last.dispose();
+    return features;
+  }
+
+  async click(features, maps, height, width) {
+    const channels = maps.length / (height * width);
+    const input = tf.tensor4d(maps, [1, height, width, channels]);
+    const feeds = { click_maps: input };
+    this.manifest.click_part.features.forEach((name, i) => (feeds[name] = features[i]));
+    const logits = this.#clickPart.execute(feeds, this.manifest.click_part.output);
+    const values = await logits.data();
+    tf.dispose([input, logits]);
+    return values;
+  }
+
+  /** Run both parts once on a small image: weights are packed and programs built before a click. */
+  async warmUp() {
+    const pixels = WARM_UP_SIZE ** 2;
+    const channels = CLICK_ENCODINGS[this.manifest.predictor.click_encoding];
+    const features = await this.encode(new Float32Array(3 * pixels), WARM_UP_SIZE, WARM_UP_SIZE);
+    const maps = new Float32Array(channels * pixels);
+    await this.click(features, maps, WARM_UP_SIZE, WARM_UP_SIZE);
+    this.release(features);
+  }
+
+  release(features) {
+    tf.dispose(features);
+  }
+
+  dispose() {
+    this.#imagePart.dispose();
+    this.#clickPart.dispose();
+  }
+}
