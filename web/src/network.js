@@ -13,26 +13,37 @@ const WARM_UP_SIZE = 64;
  * Fetch and build the network.
  *
  * @param {string} folder URL that ends in "/"
- * @param {(fraction: number) => void} onProgress share of the weights that have come
+ * @param {(fraction: number) => void} onProgress share of the network that has come
  * @returns {Promise<GraphNetwork>}
  */
 export async function loadNetwork(folder, onProgress) {
   const manifest = await fetchManifest(folder);
-  const fractions = [0, 0];
-  const names = ["image_part", "click_part"];
-  const parts = await Promise.all(
-    names.map((name, i) =>
-      loadGraphModel(new URL(manifest[name].model, folder).href, {
-        onProgress: (fraction) => {
-          fractions[i] = fraction;
-          onProgress((fractions[0] + fractions[1]) / 2);
-        },
-      }),
-    ),
-  );
-  const network = new GraphNetwork(manifest, ...parts);
+  const fetched = { image_part: 0, click_part: 0 }; // share of each
+  const load = (name) =>
+    loadGraphModel(new URL(manifest[name].file, folder).href, {
+      onProgress: (fraction) => {
+        fetched[name] = fraction;
+        onProgress(shareOf(manifest, fetched));
+      },
+    });
+  const [imagePart, clickPart] = await Promise.all([load("image_part"), load("click_part")]);
+  const network = new GraphNetwork(manifest, imagePart, clickPart);
   await network.warmUp();
   return network;
+}
+
+/** How much of all bytes has come, when of each part a share has. */
+function shareOf(manifest, fetched) {
+  let [come, all] = [0, 0];
+  for (const [name, share] of Object.entries(fetched)) {
+    const [folder] = manifest[name].file.split("/");
+    for (const { path, bytes } of manifest.files) {
+      if (!path.startsWith(`${folder}/`)) continue;
+      come += share * bytes;
+      all += bytes;
+    }
+  }
+  return come / all;
 }
 
 async function fetchManifest(folder) {
@@ -67,8 +78,9 @@ class GraphNetwork {
 
   /** @returns {Promise<tf.Tensor[]>} in the order that the click part takes them */
   async encode(image, height, width) {
+    const { image: name, features: names } = this.manifest.image_part;
     const input = tf.tensor4d(image, [1, height, width, 3]);
-    const features = this.#imagePart.execute({ image: input }, this.manifest.image_part.outputs);
+    const features = this.#imagePart.execute({ [name]: input }, names);
     input.dispose();
     // Graphics cards work in the background; fetching a number waits for them.
     const last = tf.tidy(() => tf.slice(tf.reshape(features.at(-1), [-1]), 0, 1));
@@ -80,9 +92,10 @@ class GraphNetwork {
   async click(features, maps, height, width) {
     const channels = maps.length / (height * width);
     const input = tf.tensor4d(maps, [1, height, width, channels]);
-    const feeds = { click_maps: input };
-    this.manifest.click_part.features.forEach((name, i) => (feeds[name] = features[i]));
-    const logits = this.#clickPart.execute(feeds, this.manifest.click_part.output);
+    const { features: names, click_maps: mapsName, logits: logitsName } = this.manifest.click_part;
+    const feeds = { [mapsName]: input };
+    names.forEach((name, i) => (feeds[name] = features[i]));
+    const logits = this.#clickPart.execute(feeds, logitsName);
     const values = await logits.data();
     tf.dispose([input, logits]);
     return values;

@@ -81,6 +81,15 @@ export async function settled(page) {
   );
 }
 
+/** The latest snapshot of the page's segmenter. @param {boolean} withMask it is long */
+export async function stateOf(page, withMask = true) {
+  const state = await page.evaluate((withMask) => {
+    const { mask, others, ...rest } = globalThis.fctsfn.segmenter().snapshot;
+    return { ...rest, mask: withMask && mask ? Array.from(mask).join("") : null };
+  }, withMask);
+  return { ...state, mask: state.mask && Uint8Array.from(state.mask, Number) };
+}
+
 /** Click a pixel of the photograph with the mouse. */
 export async function clickPixel(page, x, y, button = "left") {
   const at = await page.evaluate(([x, y]) => globalThis.fctsfn.stage.positionOf(x, y), [x, y]);
