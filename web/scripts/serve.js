@@ -2,7 +2,8 @@
  * A plain static server for web/dist, for looking and for tests: npm start
  *
  * It sends the page's own Content-Security-Policy with every file, so that workers fall under it too,
- * which a <meta> in the page does not reach.
+ * which a <meta> in the page does not reach. Only the worker itself may start workers from blobs: that
+ * is how TensorFlow.js starts WebAssembly's threads.
  */
 
 import { createServer } from "node:http";
@@ -42,7 +43,7 @@ export async function serve({ folder = DIST, port = 0, prefix = "", headers = {}
       const content = await readFile(file);
       response.writeHead(200, {
         "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream",
-        "Content-Security-Policy": policy,
+        "Content-Security-Policy": name === "/worker.js" ? withBlobs(policy) : policy,
         "Cache-Control": "no-cache",
         ...headers,
       });
@@ -57,6 +58,10 @@ export async function serve({ folder = DIST, port = 0, prefix = "", headers = {}
     url: `http://127.0.0.1:${server.address().port}${prefix}/`,
     close: () => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()),
   };
+}
+
+function withBlobs(policy) {
+  return policy.replace(/(script-src|worker-src) /g, "$1 blob: ");
 }
 
 async function policyOf(page) {

@@ -17,6 +17,8 @@ export const BACKENDS = ["webgpu", "webgl", "wasm", "cpu"];
 const TRIAL_SIZE = 96;
 const TRIAL_CHANNELS = 32;
 const TRIAL_RUNS = 3;
+// A backend that has not answered by then never will, in milliseconds.
+const TRIAL_TIME = 15_000;
 
 /**
  * Switch to the quickest backend that works, or to the one asked for.
@@ -53,25 +55,26 @@ export function describeBackend(name) {
 
 /** Milliseconds of a convolution on a backend; Infinity where it does not work. */
 async function trial(name) {
-  try {
-    if (tf.findBackendFactory(name) === null || !(await tf.setBackend(name))) return Infinity;
-    // Half precision would give other masks than Python.
-    if (name === "webgl" && !tf.env().get("WEBGL_RENDER_FLOAT32_CAPABLE")) return Infinity;
-    const shape = [1, TRIAL_SIZE, TRIAL_SIZE, TRIAL_CHANNELS];
-    const image = tf.ones(shape);
-    const kernel = tf.ones([3, 3, TRIAL_CHANNELS, TRIAL_CHANNELS]);
-    let least = Infinity;
-    for (let run = 0; run <= TRIAL_RUNS; run++) {
-      const started = performance.now();
-      const result = tf.tidy(() => tf.mean(tf.conv2d(image, kernel, 1, "same")));
-      const [value] = await result.data();
-      result.dispose();
-      if (!(value > 0)) return Infinity;
-      if (run > 0) least = Math.min(least, performance.now() - started);
-    }
-    tf.dispose([image, kernel]);
-    return least;
-  } catch {
-    return Infinity; // no adapter, no context, no WebAssembly: the next one is tried
+  const never = new Promise((resolve) => setTimeout(resolve, TRIAL_TIME, Infinity));
+  // No adapter, no context, no WebAssembly: the next one is tried.
+  return Promise.race([measured(name).catch(() => Infinity), never]);
+}
+
+async function measured(name) {
+  if (tf.findBackendFactory(name) === null || !(await tf.setBackend(name))) return Infinity;
+  // Half precision would give other masks than Python.
+  if (name === "webgl" && !tf.env().get("WEBGL_RENDER_FLOAT32_CAPABLE")) return Infinity;
+  const image = tf.ones([1, TRIAL_SIZE, TRIAL_SIZE, TRIAL_CHANNELS]);
+  const kernel = tf.ones([3, 3, TRIAL_CHANNELS, TRIAL_CHANNELS]);
+  let least = Infinity;
+  for (let run = 0; run <= TRIAL_RUNS; run++) {
+    const started = performance.now();
+    const result = tf.tidy(() => tf.mean(tf.conv2d(image, kernel, 1, "same")));
+    const [value] = await result.data();
+    result.dispose();
+    if (!(value > 0)) return Infinity;
+    if (run > 0) least = Math.min(least, performance.now() - started);
   }
+  tf.dispose([image, kernel]);
+  return least;
 }
