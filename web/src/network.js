@@ -2,8 +2,9 @@
 
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
-import { CLICK_ENCODINGS } from "./clickMaps.js";
+import { CLICK_ENCODINGS, DISK_RADIUS, TRUNCATION } from "./clickMaps.js";
 import { InputError } from "./errors.js";
+import { CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE } from "./views.js";
 
 const MANIFEST = "manifest.json";
 const FORMAT = 1;
@@ -62,7 +63,25 @@ async function fetchManifest(folder) {
         `same version. Received format ${manifest.format}.`,
     );
   }
+  checkConstants(manifest);
   return manifest;
+}
+
+/** What a network was measured with must be what this module computes. */
+function checkConstants({ views, click_maps: maps }) {
+  const pairs = [
+    [views.side_multiple, SIDE_MULTIPLE],
+    [views.even_odds, EVEN_ODDS],
+    [views.cut_off_share, CUT_OFF_SHARE],
+    [maps.disk_radius, DISK_RADIUS],
+    [maps.truncation, TRUNCATION],
+  ];
+  if (pairs.some(([exported, here]) => exported !== here)) {
+    throw new InputError(
+      "The export was made for another version of this page. Export the preset again with the " +
+        `fctsfn of the same version. Received ${JSON.stringify({ ...views, ...maps })}.`,
+    );
+  }
 }
 
 /** A network as `Predictor` wants it; see there. */

@@ -62,6 +62,12 @@ export class Predictor {
           `Export the preset again. Received ${config.click_encoding}.`,
       );
     }
+    if (config.graph_cut) {
+      throw new InputError(
+        "There is no graph cut in the browser, and this preset asks for one. Export it with " +
+          '"graph_cut": false in its configuration.',
+      );
+    }
     this.#network = network;
     this.config = { ...config };
   }

@@ -14,11 +14,11 @@ import { pixelOf, scaled, shifted } from "./clicks.js";
 import { resize, resizeInto, roundHalfEven } from "./resize.js";
 
 // Both sides of the network's input are multiples of its coarsest stride.
-const SIDE_MULTIPLE = 32;
+export const SIDE_MULTIPLE = 32;
 // More likely object than not: what the zoom-in box is put around (RITM: `prob_thresh=0.5`).
-const EVEN_ODDS = 0.5;
+export const EVEN_ODDS = 0.5;
 // A box whose side is object for more than this share cuts the object off; less is a stray pixel.
-const CUT_OFF_SHARE = 0.05;
+export const CUT_OFF_SHARE = 0.05;
 
 /** The view of a whole photograph. */
 export function wholeView(height, width, config) {
