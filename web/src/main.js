@@ -47,7 +47,7 @@ async function load() {
   showBusy("Loading the network…", 0);
   try {
     segmenter = await Segmenter.load(MODEL, { onProgress: showProgress, backend });
-    element("backend").textContent = segmenter.backendName;
+    showBackend(segmenter.backendName);
     setThreshold(segmenter.threshold);
   } catch (error) {
     element("backend").textContent = "not loaded";
@@ -55,6 +55,15 @@ async function load() {
   } finally {
     hideBusy();
   }
+}
+
+/** "WebAssembly, SIMD"; where there is little room, what comes after the comma is left out. */
+function showBackend(name) {
+  const [short, ...details] = name.split(", ");
+  const rest = document.createElement("span");
+  rest.className = "wide";
+  rest.textContent = details.map((detail) => `, ${detail}`).join("");
+  element("backend").replaceChildren(short, rest);
 }
 
 // ---- What a person does --------------------------------------------------------------------------

@@ -160,7 +160,7 @@ test("several objects, their names, and the files", { skip }, async () => {
   const first = await stateOf(page);
   await page.click("#next-object");
   await settled(page);
-  await clickPixel(page, 60, 330);
+  await clickPixel(page, 364, 291);
   await screenshot(page, "objects");
   const second = await stateOf(page);
   assert.equal(second.numObjects, 2);
