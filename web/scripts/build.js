@@ -23,7 +23,7 @@ const COPIED = [
   ...["embed.html", "embed.js", "embed.css", "segmenter.d.ts"],
 ];
 // Present on the site but not needed to work offline.
-const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSES\.txt$|^\.nojekyll$/;
+const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSES\.txt$|^\.nojekyll$|^model\/README\.md$/;
 
 /** Make DIST anew. @param {string} model folder of the exported network */
 export async function build(model = path.join(WEB, "model")) {

@@ -48,6 +48,7 @@ async function load() {
   try {
     segmenter = await Segmenter.load(MODEL, { onProgress: showProgress, backend });
     showBackend(segmenter.backendName);
+    element("licence").textContent = `Network “${segmenter.preset}”. ${segmenter.licence}`;
     setThreshold(segmenter.threshold);
   } catch (error) {
     element("backend").textContent = "not loaded";

@@ -72,6 +72,10 @@ export class Segmenter {
   readonly backendName: string;
   /** The preset's threshold. */
   readonly threshold: number;
+  /** Name of the preset that was exported. */
+  readonly preset: string;
+  /** One line on what its weights may be used for; "" where the export has none. */
+  readonly licence: string;
   /** The latest; null before the first photograph. */
   readonly snapshot: Snapshot | null;
 

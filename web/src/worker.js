@@ -28,7 +28,14 @@ const actions = {
     predictor = new Predictor(network, network.manifest.predictor);
     workspace = new Workspace(predictor);
     const { threshold } = predictor.config;
-    return { backend: name, backendName: describeBackend(name), threshold };
+    const { preset, licence } = network.manifest;
+    return {
+      backend: name,
+      backendName: describeBackend(name),
+      threshold,
+      preset: preset.name,
+      licence: licence ?? "",
+    };
   },
   async setImage(source) {
     const { photograph, bitmap, isScaled } = await decodePhotograph(source);
