@@ -67,21 +67,33 @@ async function onnxRuntime() {
       clickPart.features.forEach((name, i) => (feeds[name] = features[i]));
       return (await clickSession.run(feeds))[clickPart.logits].data;
     },
-    dispose: () => Promise.all([imageSession.release(), clickSession.release()]),
   };
 }
 
-/** Times of `run` in milliseconds, sorted, after one that is not counted. */
-async function timed(run) {
-  await run();
-  const times = [];
+/**
+ * Times of several ways to do the same, in milliseconds: one after the other in every round, so that
+ * what else the machine does falls on all of them.
+ *
+ * @param {(() => Promise<any>)[]} ways
+ * @returns {Promise<number[][]>} sorted times per way, without a first round
+ */
+async function timed(ways) {
+  const times = ways.map(() => []);
   const started = performance.now();
-  while (times.length < MIN_RUNS || (times.length < runs && performance.now() - started < MAX_MS)) {
-    const before = performance.now();
-    await run();
-    times.push(performance.now() - before);
+  const isEnough = () => {
+    const rounds = times[0].length;
+    if (rounds < MIN_RUNS) return false;
+    return rounds >= runs || performance.now() - started > MAX_MS;
+  };
+  for (const way of ways) await way();
+  while (!isEnough()) {
+    for (const [i, way] of ways.entries()) {
+      const before = performance.now();
+      await way();
+      times[i].push(performance.now() - before);
+    }
   }
-  return times.sort((a, b) => a - b);
+  return times.map((list) => list.sort((a, b) => a - b));
 }
 
 /** The value below which a share of the sorted times lies. */
@@ -89,61 +101,63 @@ function quantile(times, share) {
   return times[Math.min(times.length - 1, Math.floor(share * times.length))];
 }
 
-async function measure(engine) {
+/** Measure an engine and, round by round beside it, the reference. */
+async function measure(engine, reference) {
   const image = Float32Array.from({ length: HEIGHT * WIDTH * 3 }, (_, i) => (i * 37) % 256);
   const maps = new Float32Array(HEIGHT * WIDTH * 3);
   for (let row = 140; row < 150; row++) {
     for (let col = 190; col < 200; col++) maps[3 * (row * WIDTH + col)] = 1;
   }
-  const encode = await timed(() => engine.encode(image));
-  const click = await timed(() => engine.click(maps));
-  const logits = await engine.click(maps);
-  await engine.dispose();
-  const times = (sorted) => ({ median: quantile(sorted, 0.5), p95: quantile(sorted, 0.95) });
-  const { name, load } = engine;
-  return { name, load, encode: times(encode), click: times(click), logits };
+  const engines = reference ? [engine, reference] : [engine];
+  const encode = await timed(engines.map((one) => () => one.encode(image)));
+  const click = await timed(engines.map((one) => () => one.click(maps)));
+  const logits = await Promise.all(engines.map((one) => one.click(maps)));
+  return engines.map(({ name, load }, i) => ({
+    name,
+    load,
+    encode: summary(encode, i),
+    click: summary(click, i),
+    logits: logits[i],
+  }));
 }
 
-/** The rows as a table of Markdown; ratios are to onnxruntime-web, below 1 is quicker. */
+/** Median and 95th percentile of a way's times, and its median as a multiple of the last way's. */
+function summary(times, i) {
+  const [median, p95] = [quantile(times[i], 0.5), quantile(times[i], 0.95)];
+  return { median, p95, ratio: median / quantile(times.at(-1), 0.5) };
+}
+
+/** The rows as a table of Markdown; a ratio below 1 is quicker than onnxruntime-web. */
 function table(rows) {
-  const reference = rows.find(({ name }) => name === ORT);
-  const ratio = (row, part) => {
-    if (!reference || row === reference) return "";
-    return `${(row[part].median / reference[part].median).toFixed(2)}×`;
-  };
-  const ms = ({ median, p95 }) => `${median.toFixed(0)} | ${p95.toFixed(0)}`;
-  const lines = rows.map((row) =>
-    [
-      `| ${row.name} | ${(row.load / 1000).toFixed(1)}`,
-      `${ms(row.encode)} | ${ratio(row, "encode")}`,
-      `${ms(row.click)} | ${ratio(row, "click")} |`,
-    ].join(" | "),
-  );
+  const ms = ({ median, p95, ratio }) =>
+    `${median.toFixed(0)} | ${p95.toFixed(0)} | ${ratio.toFixed(2)}×`;
   return [
-    "| engine | load s | encode ms | p95 | ÷ ORT | click ms | p95 | ÷ ORT |",
+    "| engine | load s | encode ms | p95 | ratio | click ms | p95 | ratio |",
     "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ...lines,
+    ...rows.map((row) =>
+      ["", row.name, (row.load / 1000).toFixed(1), ms(row.encode), ms(row.click), ""]
+        .join(" | ")
+        .trim(),
+    ),
   ].join("\n");
 }
 
-const rows = [];
-const failures = [];
-const engines = (parameters.get("backends") ?? "webgpu,webgl,wasm")
-  .split(",")
-  .map((backend) => [backend, () => tensorflowJs(backend)]);
-if (parameters.get("onnx")) engines.push([ORT, onnxRuntime]);
-for (const [name, make] of engines) {
+const [rows, failures] = [[], []];
+const reference = parameters.get("onnx") ? await onnxRuntime() : null;
+for (const backend of (parameters.get("backends") ?? "webgpu,webgl,wasm").split(",")) {
   try {
-    rows.push(await measure(await make()));
+    const engine = await tensorflowJs(backend);
+    rows.push(...(await measure(engine, reference)));
+    engine.dispose();
   } catch (error) {
-    failures.push(`${name}: ${error.message}`);
+    failures.push(`${backend}: ${error.message}`);
   }
   document.querySelector("#table").textContent = [table(rows), ...failures].join("\n");
 }
 const differences = rows.map(({ logits }) =>
   logits.reduce((most, value, i) => Math.max(most, Math.abs(value - rows[0].logits[i])), 0),
 );
-const same = `largest difference of a logit between the engines: ${Math.max(...differences).toExponential(1)}`;
-globalThis.benchmark = [table(rows), ...failures, same].join("\n");
+const same = `Largest difference of a logit to the first row: ${Math.max(...differences).toFixed(4)}`;
+globalThis.benchmark = [table(rows), "", ...failures, same].join("\n");
 document.querySelector("#table").textContent = globalThis.benchmark;
 document.querySelector("#status").textContent = "Done.";

@@ -13,7 +13,8 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(VERSION);
-      await cache.addAll(FILES);
+      // Asks the host whether what the browser holds is still right, so that no version is a mix.
+      await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
       await self.skipWaiting();
     })(),
   );

@@ -7,7 +7,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { chooseBackend, describeBackend } from "./backends.js";
 import { decodeMask, decodePhotograph } from "./decoding.js";
-import { InputError } from "./errors.js";
+import { forPeople } from "./errors.js";
 import { loadNetwork } from "./network.js";
 import { Predictor } from "./predictor.js";
 import { RequestQueue } from "./requests.js";
@@ -88,19 +88,4 @@ onmessage = ({ data }) => queue.push(data);
 function transferable(result) {
   const arrays = [result?.mask, result?.others, result instanceof Float32Array ? result : null];
   return arrays.filter(Boolean).map((array) => array.buffer);
-}
-
-/** An error as {name, message} that a person understands. */
-function forPeople(error) {
-  if (error instanceof InputError) return { name: error.name, message: error.message };
-  const { message } = error;
-  if (error instanceof RangeError || /memory|alloc|texture size|context lost/i.test(message)) {
-    return {
-      name: "InputError",
-      message:
-        "The memory of this device is used up. Close other tabs, or take a smaller photograph. " +
-        `The browser said: ${message.slice(0, 100)}`,
-    };
-  }
-  return { name: error.name, message: message.slice(0, 300) };
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clickFromPoint, ClickHistory } from "../../src/clicks.js";
-import { InputError } from "../../src/errors.js";
+import { forPeople, InputError } from "../../src/errors.js";
 import { objectColour, paintOverlay } from "../../src/overlay.js";
 import { Predictor } from "../../src/predictor.js";
 import { RequestQueue } from "../../src/requests.js";
@@ -184,6 +184,19 @@ test("another threshold changes the mask at once and later clicks keep it", asyn
   assert.ok(workspace.snapshot().area > before);
   workspace.setThreshold(0.5);
   assert.equal(workspace.snapshot().area, before);
+});
+
+test("the end of the memory is said in words, other errors stay what they are", () => {
+  for (const error of [
+    new RangeError("Array buffer allocation failed"),
+    new Error("abort(Cannot enlarge memory arrays: out of memory)"),
+  ]) {
+    const { name, message } = forPeople(error);
+    assert.equal(name, "InputError");
+    assert.match(message, /^The memory of this device is used up\. Close other tabs/);
+  }
+  assert.deepEqual(forPeople(new InputError("a")), { name: "InputError", message: "a" });
+  assert.deepEqual(forPeople(new TypeError("b")), { name: "TypeError", message: "b" });
 });
 
 test("a click lies on the pixel that holds it", () => {
