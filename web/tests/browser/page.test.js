@@ -157,24 +157,26 @@ test("the toggle subtracts, a first subtracting click is explained", { skip }, a
 
 test("several objects, their names, and the files", { skip }, async () => {
   const { page } = shared;
-  await openPhotograph(page, path.join(EXAMPLES, "coffee.jpg"));
-  await clickPixel(page, 300, 120);
-  await page.fill("#objects input", "cup <b>");
+  await openPhotograph(page, path.join(TESTS, "photographs", "astronaut.jpg"));
+  await clickPixel(page, 141, 308);
+  await clickPixel(page, 186, 96);
+  await page.fill("#objects input", "astronaut");
   const first = await stateOf(page);
   await page.click("#next-object");
   await settled(page);
-  await clickPixel(page, 364, 291);
+  await clickPixel(page, 305, 337);
+  await clickPixel(page, 393, 350);
   await screenshot(page, "objects");
   const second = await stateOf(page);
   assert.equal(second.numObjects, 2);
-  assert.equal(await page.textContent("#objects .name"), "cup <b>");
+  assert.equal(await page.textContent("#objects .name"), "astronaut");
 
   const coco = await saved(page, "coco");
-  assert.equal(coco.name, "coffee_coco.json");
+  assert.equal(coco.name, "astronaut_coco.json");
   const content = JSON.parse(coco.content);
   assert.deepEqual(
     content.categories.map(({ name }) => name),
-    ["cup <b>", "object"],
+    ["astronaut", "object"],
   );
   for (const [i, { mask }] of [first, second].entries()) {
     const { counts, size } = content.annotations[i].segmentation;
@@ -183,9 +185,9 @@ test("several objects, their names, and the files", { skip }, async () => {
   const files = { mask: "_mask.png", cutout: "_cutout.png", index: "_objects.png" };
   for (const [format, suffix] of Object.entries(files)) {
     const { name, content: png } = await saved(page, format);
-    assert.equal(name, `coffee${suffix}`);
-    assert.equal(png.readUInt32BE(16), 600);
-    assert.equal(png.readUInt32BE(20), 400);
+    assert.equal(name, `astronaut${suffix}`);
+    assert.equal(png.readUInt32BE(16), 420);
+    assert.equal(png.readUInt32BE(20), 420);
   }
 
   await page.click("#objects .select");
