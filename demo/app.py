@@ -160,10 +160,12 @@ def view_of(session: Session) -> dict[str, Any]:
         return {"photograph": None}
     height, width = session.image.shape[:2]
     mask, prediction = session.mask, session.prediction
+    mask_picture, rim = (None, None) if mask is None else pictures.mask_urls(mask)
     shows_probability = session.shows_probability and prediction is not None
     return {
         "photograph": {"number": session.photograph.number, "width": width, "height": height},
-        "mask": None if mask is None else pictures.mask_url(mask),
+        "mask": mask_picture,
+        "rim": rim,
         "probability": (
             pictures.probability_url(prediction.probability) if shows_probability else None
         ),

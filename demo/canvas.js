@@ -8,20 +8,21 @@ const MAX_WAITING = 20;
 const ANSWER_SECONDS = 60;
 // Size of a mark in CSS pixels, and how near to its centre a click takes it away.
 const MARK_RADIUS = 8;
-const OUTLINE = "#ffffff";
 const POSITIVE = "#009e73";
 const NEGATIVE = "#d55e00";
-// Below this width a photograph is enlarged pixel by pixel, so that single ones can be clicked.
+// Below this size a photograph is enlarged pixel by pixel, so that single ones can be clicked.
 const TINY = 200;
 const MAX_HEIGHT = 0.72; // of the window
+// What lies on the stage, from bottom to top; each is an image from the server, or missing.
+const LAYERS = ["picture", "objects", "probability", "mask", "rim"];
 
 const find = (selector) => element.querySelector(selector);
 const stage = find(".stage");
-const picture = find(".picture");
+const layers = find(".layers");
 const marks = find(".marks");
 
 let photograph = null; // {number, width, height}
-let layers = { picture: null, mask: null, objects: null, probability: null }; // images
+let hasMask = false;
 let clicks = []; // [x, y, label]
 let suggestions = [];
 let numObjects = 0;
@@ -83,18 +84,15 @@ async function receive(value) {
 /** Take over what the server says holds now. */
 async function show(value) {
   const isNew = "picture" in value;
-  const urls = { mask: value.mask, probability: value.probability };
-  if (isNew) Object.assign(urls, { picture: value.picture, objects: null });
-  if ("objects" in value) urls.objects = value.objects;
-  const names = Object.keys(urls);
-  const images = await Promise.all(names.map((name) => decoded(urls[name])));
-  names.forEach((name, index) => (layers[name] = images[index]));
+  const nothing = isNew ? { objects: null } : {};
+  await lay({ ...nothing, ...value });
   photograph = value.photograph;
+  hasMask = Boolean(value.mask);
   clicks = value.clicks ?? [];
   canRedo = value.canRedo ?? false;
   numObjects = value.numObjects ?? 0;
   if (isNew) {
-    suggestions = value.suggestions ?? [];
+    suggestions = value.suggestions;
     cursor = null;
     waiting = [];
   }
@@ -103,12 +101,19 @@ async function show(value) {
   layOut();
 }
 
-async function decoded(url) {
-  if (!url) return null;
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
+/** Put the layers that `urls` names on the stage, all at once when all are decoded. */
+async function lay(urls) {
+  const images = LAYERS.map((name) => {
+    if (urls[name] === undefined) return layers.querySelector(`.${name}`);
+    if (urls[name] === null) return null;
+    const image = new Image();
+    image.className = name;
+    image.alt = "";
+    image.src = urls[name];
+    return image;
+  }).filter(Boolean);
+  await Promise.all(images.map((image) => image.decode()));
+  layers.replaceChildren(...images);
 }
 
 function say(message) {
@@ -122,7 +127,7 @@ function enable() {
     undo: clicks.length > 0,
     redo: canRedo,
     reset: clicks.length > 0,
-    "next object": layers.mask !== null,
+    "next object": hasMask,
     "remove object": numObjects > 0,
   };
   for (const [action, isPossible] of Object.entries(possible)) {
@@ -138,7 +143,7 @@ function nextSuggestion() {
 
 // ---- Drawing ------------------------------------------------------------------------------------
 
-/** Give the stage the photograph's shape, as large as fits; then draw. */
+/** Give the stage the photograph's shape, as large as fits. */
 function layOut() {
   stage.hidden = photograph === null;
   find(".empty").hidden = photograph !== null;
@@ -148,54 +153,8 @@ function layOut() {
   const scale = Math.min(available / width, (window.innerHeight * MAX_HEIGHT) / height);
   stage.style.width = `${width * scale}px`;
   stage.style.height = `${height * scale}px`;
-  picture.classList.toggle("tiny", Math.max(width, height) < TINY);
-  drawPicture();
+  stage.classList.toggle("tiny", Math.max(width, height) < TINY);
   drawMarks();
-}
-
-function drawPicture() {
-  if (!layers.picture) return;
-  const { naturalWidth: width, naturalHeight: height } = layers.picture;
-  if (picture.width !== width || picture.height !== height) {
-    picture.width = width;
-    picture.height = height;
-  }
-  const context = picture.getContext("2d");
-  context.drawImage(layers.picture, 0, 0);
-  const view = find("select.view").value;
-  const opacity = find("input.opacity").value / 100;
-  if (view === "photograph") return;
-  if (view === "probability" && layers.probability) {
-    context.globalAlpha = opacity;
-    context.drawImage(layers.probability, 0, 0, width, height);
-    context.globalAlpha = 1;
-    return;
-  }
-  for (const layer of [layers.objects, layers.mask]) {
-    if (!layer) continue;
-    context.globalAlpha = opacity;
-    context.drawImage(layer, 0, 0, width, height);
-    context.globalAlpha = 1;
-    context.drawImage(outlineOf(layer, width, height), 0, 0);
-  }
-}
-
-/** The rim just outside of what is not transparent, as a canvas. */
-function outlineOf(layer, width, height) {
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
-  const stroke = Math.max(1, (Math.max(width, height) / stage.clientWidth) * 1.5);
-  for (let step = 0; step < 8; step++) {
-    const angle = (step * Math.PI) / 4;
-    const shift = [stroke * Math.cos(angle), stroke * Math.sin(angle)];
-    context.drawImage(layer, ...shift, width, height);
-  }
-  context.globalCompositeOperation = "destination-out";
-  context.drawImage(layer, 0, 0, width, height);
-  context.globalCompositeOperation = "source-in";
-  context.fillStyle = OUTLINE;
-  context.fillRect(0, 0, width, height);
-  return canvas;
 }
 
 /** Clicks, suggestions and the cross, at the screen's own resolution. */
@@ -324,8 +283,12 @@ function choose(sign) {
 function chooseView(view) {
   find("select.view").value = view;
   if (view === "probability") act({ action: "show", probability: true });
-  else if (layers.probability) act({ action: "show", probability: false });
-  drawPicture();
+  else if (stage.dataset.view === "probability") act({ action: "show", probability: false });
+  stage.dataset.view = view;
+}
+
+function chooseOpacity(percent) {
+  stage.style.setProperty("--opacity", percent / 100);
 }
 
 function suggest() {
@@ -426,7 +389,7 @@ for (const button of element.querySelectorAll("[data-example]")) {
 }
 find(".suggest").addEventListener("click", suggest);
 find("select.view").addEventListener("change", (event) => chooseView(event.target.value));
-find("input.opacity").addEventListener("input", drawPicture);
+find("input.opacity").addEventListener("input", (event) => chooseOpacity(event.target.value));
 find(".file").addEventListener("change", (event) => {
   open(event.target.files[0]);
   event.target.value = ""; // so that the same file can be opened again
@@ -447,6 +410,8 @@ document.addEventListener("paste", (event) => {
 });
 new ResizeObserver(layOut).observe(frame);
 choose(1);
+chooseView(find("select.view").value);
+chooseOpacity(find("input.opacity").value);
 let received = Promise.resolve();
 watch("value", () => {
   const value = props.value;

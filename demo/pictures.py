@@ -21,8 +21,11 @@ THUMBNAIL_SIDE = 160
 JPEG_QUALITY = 88
 # zlib's level: of a mask, 9 saves a tenth of a few kilobytes and takes ten times as long.
 COMPRESSION = 1
+# Width of the rim around a mask as a share of the view's longer side.
+RIM_SHARE = 1 / 500
 # Colours that colour-blind people tell apart (Okabe and Ito): the present object has the first,
 # finished ones have the others in turn.
+WHITE = (255, 255, 255)
 COLOURS = ((86, 180, 233), (230, 159, 0), (204, 121, 167), (240, 228, 66), (0, 114, 178))
 
 
@@ -37,20 +40,23 @@ def thumbnail_url(image: np.ndarray) -> str:
     return _jpeg_url(_shrunk(image, THUMBNAIL_SIDE)[..., ::-1])
 
 
-def mask_url(mask: np.ndarray) -> str:
-    """A PNG of a mask, bool (H, W), at the view's size: the present colour, else transparent."""
-    index = _shrunk(mask.view(np.uint8) * 255, VIEW_SIDE) > 127
-    return _png_url(np.packbits(index, axis=1), index.shape, 1, COLOURS[:1])
+def mask_urls(mask: np.ndarray) -> tuple[str, str]:
+    """Two PNGs of a mask, bool (H, W), at the view's size, transparent elsewhere: the object in its
+    colour, and the rim around it in white."""
+    shown = _shrunk(mask.view(np.uint8) * 255, VIEW_SIDE) > 127
+    return _bit_url(shown, COLOURS[0]), _bit_url(_rim(shown), WHITE)
 
 
-def objects_url(masks: list[np.ndarray]) -> str:
-    """A PNG of finished objects, each bool (H, W): their colours, later ones over earlier ones."""
+def objects_url(masks: list[np.ndarray]) -> str | None:
+    """A PNG of finished objects, each bool (H, W), in their colours and with white rims; later ones
+    lie over earlier ones. None without any."""
     index = None
     for number, mask in enumerate(masks):
         shown = _shrunk(mask.view(np.uint8) * 255, VIEW_SIDE) > 127
         index = np.zeros(shown.shape, np.uint8) if index is None else index
         index[shown] = 1 + number % (len(COLOURS) - 1)
-    return _png_url(index, index.shape, 8, COLOURS[1:])
+        index[_rim(shown)] = len(COLOURS)
+    return None if index is None else _png_url(index, index.shape, 8, (*COLOURS[1:], WHITE))
 
 
 def probability_url(probability: np.ndarray) -> str:
@@ -67,6 +73,17 @@ def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
         return picture
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _rim(mask: np.ndarray) -> np.ndarray:
+    """The pixels just outside of a mask, bool (H, W)."""
+    width = max(1, round(max(mask.shape) * RIM_SHARE))
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (2 * width + 1,) * 2)
+    return cv2.dilate(mask.view(np.uint8), kernel).view(bool) & ~mask
+
+
+def _bit_url(mask: np.ndarray, colour: tuple[int, int, int]) -> str:
+    return _png_url(np.packbits(mask, axis=1), mask.shape, 1, (colour,))
 
 
 def _jpeg_url(bgr: np.ndarray) -> str:

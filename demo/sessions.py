@@ -218,7 +218,10 @@ class Session:
         Raises:
             InputError: it cannot be read or is too large. What was open stays.
         """
-        image = read_image(path)
+        try:
+            image = read_image(path)
+        except InputError as error:  # where it lies on this machine is nobody's business
+            raise InputError(str(error).replace(str(path), Path(path).name)) from None
         height, width = image.shape[:2]
         if height * width > self._limits.photograph_pixels:
             raise InputError(
@@ -243,6 +246,8 @@ class Session:
         """One more click on the present object; see `Predictor.add_click`."""
         self._check_photograph()
         self._check_number(len(self.clicks) + 1)
+        if not self.clicks and label == 0:
+            raise InputError("Click on the object first, then on what does not belong to it.")
         self._predictor.add_click(x, y, label)
         self._clicks_changed()
 
