@@ -395,7 +395,7 @@ def downloads() -> gr.Textbox:
         for kind, (words, _) in DOWNLOADS.items():
             gr.Button(words, size="md").click(
                 save, [gr.State(kind), name], carrier, api_visibility="private", **QUEUED
-            ).success(None, js="() => document.querySelector('#carrier a, a#carrier').click()")
+            ).success(None, js="() => document.querySelector('#carrier').click()")
     return name
 
 

@@ -485,4 +485,4 @@ def _digest(path: str | Path) -> str:
 
 def _short(name: str) -> str:
     """An object's name as it goes into a file: printable, and of bounded length."""
-    return "".join(sign for sign in name if sign.isprintable())[:MAX_NAME_LENGTH].strip()
+    return "".join(sign for sign in name if sign.isprintable()).strip()[:MAX_NAME_LENGTH]
