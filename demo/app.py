@@ -60,8 +60,7 @@ PAST_QUEUE = {"queue": False, "show_progress": "hidden", "api_visibility": "priv
 INTRODUCTION = """
 # Click an object, get its mask
 Open a photograph and click on an object. Where the mask is wrong, click again: on what it misses,
-or with the right button on what does not belong. The network reads the photograph once; each click
-costs only its small part that sees clicks.
+or with the right button on what does not belong to it.
 """
 
 networks = Networks()
@@ -429,9 +428,9 @@ def sweep() -> None:
 
 
 def main() -> None:
-    networks.warm_up(DEFAULT_PRESET)
-    threading.Thread(target=sweep, daemon=True).start()
     page = build().queue(max_size=MAX_QUEUE, api_open=False)
+    for work in (sweep, lambda: networks.warm_up(DEFAULT_PRESET)):
+        threading.Thread(target=work, daemon=True).start()
     # No font of somebody else's server; and texts dark enough to read (WCAG asks for 4.5 : 1).
     theme = gr.themes.Default(
         primary_hue="sky",
