@@ -12,7 +12,7 @@
   GrabCut (data_GT/ and boundary_GT/), Berkeley (images/ and masks/) and the 345 frames of DAVIS
   (img/ and gt/) come. Several masks of one photograph are <stem>#<n> or <stem>_<n>.
 
-Unlike `datasets.samples`, nothing is left out for being small: a published set is all its objects.
+Nothing is left out for being small, unless `Dataset.samples` is asked to.
 """
 
 from __future__ import annotations

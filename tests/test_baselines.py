@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from fctsfn_tf.annotated_images import Sample
 from fctsfn_tf.baselines import BASELINES, gm, gsc, rw
 from fctsfn_tf.baselines.colour_models import ColourParameters, object_probability
 from fctsfn_tf.baselines.esc import straight_parents
@@ -15,7 +16,6 @@ from fctsfn_tf.baselines.pixel_graph import NO_PARENT, neighbour_pairs, shortest
 from fctsfn_tf.baselines.seeded_cut import CutParameters, seeded_cut
 from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.datasets import Sample
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.metrics import iou
