@@ -26,6 +26,7 @@ from fctsfn_tf.mask_formats import read_mask
 ROOT = Path(__file__).resolve().parent.parent
 CAT = ROOT / "examples" / "cat.jpg"
 CAT_SIZE = (300, 451)
+CAT_CLICKS = [(220, 120, 1), (100, 260, 1), (430, 60, 0)]
 SCREENSHOTS = ROOT / "output" / "demo"
 START_SECONDS = 300
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -153,10 +154,10 @@ def wait_for(port, app, log):
 
 @pytest.fixture(scope="session")
 def cat_masks():
-    """The package's own masks of the cat after one click and after two."""
+    """The package's own masks of the cat after one, two and three clicks."""
     predictor = Predictor.from_preset()
     predictor.set_image(CAT)
-    return predictor.add_click(220, 120, 1).mask, predictor.add_click(100, 260, 1).mask
+    return [predictor.add_click(*click).mask for click in CAT_CLICKS]
 
 
 def agree(mask, expected):
@@ -247,7 +248,8 @@ def test_bad_calls_are_told_why(client, points, labels, options, message):
     assert str(ROOT) not in str(caught.value)
 
 
-SECRETS = ["/etc/passwd", "../../../../etc/passwd", "file:///etc/passwd", "/proc/self/environ"]
+SECRETS = ["/etc/passwd", "../../../../etc/passwd", "/proc/self/environ"]
+SECRETS.append(Path(SECRETS[0]).as_uri())
 
 
 @pytest.fixture
@@ -390,6 +392,7 @@ class Page:
     def __init__(self, window, url):
         self.window = window
         self.hosts, self.errors, self.sent = set(), [], []
+        self.session = None
         window.on("request", self._note)
         window.on("pageerror", lambda error: self.errors.append(str(error)))
         window.goto(url)
@@ -400,6 +403,7 @@ class Page:
             self.hosts.add(request.url.split("/")[2])
         if request.url.endswith("/run/predict"):
             body = request.post_data_json
+            self.session = body["session_hash"]
             if body.get("event_data"):
                 self.sent.append(body["event_data"])
 
@@ -482,7 +486,7 @@ def test_a_visit_at_a_desk(browser, url, cat_masks):
         index = np.asarray(Image.open(path))
         assert index.shape == CAT_SIZE
         assert (index[120, 220], index[260, 100], index[60, 430]) == (1, 1, 2)
-        assert agree(index == 1, cat_masks[1] & (index != 2))
+        assert agree(index == 1, cat_masks[2] & (index != 2))
         name, path = page.download("COCO")
         assert [one["id"] for one in json.loads(path.read_text())["annotations"]] == [1, 2]
         name, path = page.download("Cut-out")
@@ -510,6 +514,18 @@ def test_a_visit_on_a_phone(browser, url):
         assert width[0] <= width[1]
         page.shot("phone")
         assert page.errors == []
+
+
+def test_who_leaves_is_forgotten(browser, url, http):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.click(220, 120)
+        leaver, number = Visitor(http, page.session), page.sent[-1]["photograph"]
+        assert leaver.act(action="show", probability=False)["photograph"]["number"] == number
+    until = time.monotonic() + 30
+    while leaver.act(action="show", probability=False)["photograph"] is not None:
+        assert time.monotonic() < until, "the session is still there"
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize(
