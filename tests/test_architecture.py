@@ -27,7 +27,7 @@ IMPORT_NAMES = {
     "torch": "torch",
     "huggingface_hub": "huggingface_hub",
     "SciPy": "scipy",
-    "scikit-image": "skimage",
+    "PyAMG": "pyamg",
     "scikit-learn": "sklearn",
 }
 

@@ -459,8 +459,8 @@ def test_evaluate_baseline_names_the_choice(pets):
 
 
 def test_evaluate_baseline_stops_at_once_where_a_library_is_missing(pets, monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage.segmentation", None)
-    with pytest.raises(InputError, match="scikit-image, which is not installed"):
+    monkeypatch.setitem(sys.modules, "pyamg", None)
+    with pytest.raises(InputError, match="PyAMG, one of which is not installed"):
         evaluate_baseline(pets, "rw", RITM)
 
 
