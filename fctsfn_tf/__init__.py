@@ -16,8 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fctsfn_tf.click_dataset import ClickDataset
     from fctsfn_tf.clicks import Click
     from fctsfn_tf.config import PredictorConfig
+    from fctsfn_tf.dataset_layouts import open_dataset
     from fctsfn_tf.encode_once import split
     from fctsfn_tf.errors import InputError
     from fctsfn_tf.image_io import read_image
@@ -32,12 +34,14 @@ __all__ = [
     "SSFCN",
     "TSLFN",
     "Click",
+    "ClickDataset",
     "InputError",
     "Prediction",
     "Predictor",
     "PredictorConfig",
     "TSLFNMinus",
     "load_preset",
+    "open_dataset",
     "preset_names",
     "read_image",
     "save_preset",
@@ -50,12 +54,14 @@ _MODULES = {
     "SSFCN": "model",
     "TSLFN": "model",
     "Click": "clicks",
+    "ClickDataset": "click_dataset",
     "InputError": "errors",
     "Prediction": "predictor",
     "Predictor": "predictor",
     "PredictorConfig": "config",
     "TSLFNMinus": "model",
     "load_preset": "presets",
+    "open_dataset": "dataset_layouts",
     "preset_names": "presets",
     "read_image": "image_io",
     "save_preset": "presets",

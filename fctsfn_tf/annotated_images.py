@@ -1,19 +1,42 @@
-"""A photograph with all its objects, and data sets of them."""
+"""Objects of photographs in any layout: `Dataset` → `AnnotatedImage` → `Sample`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from fctsfn_tf.annotations import Objects
-from fctsfn_tf.datasets import VOID, Sample
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 from fctsfn_tf.image_io import read_image
-from fctsfn_tf.mask_formats import MAX_OBJECTS
+from fctsfn_tf.mask_formats import MAX_OBJECTS, VOID
+
+# Below this share of the photograph an object is annotation noise, not something that a person
+# clicks; training and evaluation leave it out.
+MIN_OBJECT_SHARE = 0.002
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One object of one photograph.
+
+    Attributes:
+        name: the photograph's, with "_<object id>" where it has several objects.
+        image: (H, W, 3) uint8 RGB.
+        gt_mask: (H, W) bool, the object.
+        ignore: (H, W) bool, pixels that count neither for nor against.
+        other_masks: (H, W) bool each, all other objects of the photograph, in the order of their
+            ids; they may overlap with this one.
+    """
+
+    name: str
+    image: np.ndarray
+    gt_mask: np.ndarray
+    ignore: np.ndarray
+    other_masks: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -23,11 +46,14 @@ class AnnotatedImage:
     Attributes:
         name: of its own within the data set.
         image_path: the photograph.
-        read_objects: (height, width) → the objects; raises InputError where it cannot.
+        annotation_path: the file its objects are read from.
+        read_objects: (height, width) → the objects; raises InputError where it cannot. It can be
+            pickled, so that other processes can read.
     """
 
     name: str
     image_path: Path
+    annotation_path: Path
     read_objects: Callable[[int, int], Objects]
 
     def read_masks(self) -> tuple[np.ndarray, Objects]:
@@ -69,13 +95,31 @@ class AnnotatedImage:
             labels[mask] = number
         return image, labels
 
-    def samples(self) -> Iterator[Sample]:
-        """Every object of the photograph; see `read_masks`."""
-        image, objects = self.read_masks()
-        for number, mask in objects.masks.items():
-            if mask.any():
-                name = self.name if len(objects.masks) == 1 else f"{self.name}_{number}"
-                yield Sample(name, image, mask, objects.ignore)
+    def samples(self, min_share: float = 0.0) -> Iterator[Sample]:
+        """Every object of the photograph that covers at least `min_share` of it.
+
+        Raises:
+            InputError: see `read_masks`.
+        """
+        return samples_of(self.name, *self.read_masks(), min_share)
+
+
+def samples_of(
+    name: str, image: np.ndarray, objects: Objects, min_share: float = 0.0
+) -> Iterator[Sample]:
+    """Every object of a photograph that covers at least `min_share` of it, and one pixel.
+
+    Args:
+        name: the photograph's.
+        image: (H, W, 3) uint8 RGB.
+        objects: of (H, W).
+    """
+    least = max(1, min_share * objects.ignore.size)
+    large = [key for key, mask in objects.masks.items() if np.count_nonzero(mask) >= least]
+    for key in large:
+        others = tuple(mask for other, mask in objects.masks.items() if other != key)
+        own_name = name if len(large) == 1 else f"{name}_{key}"
+        yield Sample(own_name, image, objects.masks[key], objects.ignore, others)
 
 
 @dataclass(frozen=True)
@@ -92,27 +136,61 @@ class Dataset:
     images: tuple[AnnotatedImage, ...]
     is_empty_allowed: bool = False
 
-    def samples(self, left_out: list[str] | None = None) -> Iterator[Sample]:
+    def only(self, names: Collection[str]) -> Dataset:
+        """The photographs whose files' stems are among `names`.
+
+        Raises:
+            InputError: there is none.
+        """
+        found = tuple(image for image in self.images if image.image_path.stem in names)
+        if not found:
+            raise InputError(
+                "A data set must hold a photograph of those asked for. Name the files' stems. "
+                f"Received {printable(', '.join(sorted(names)) or 'no name'):.80}."
+            )
+        return replace(self, images=found)
+
+    def without(self, names: Collection[str]) -> Dataset:
+        """The photographs whose files' stems are not among `names`: what is not held out."""
+        found = (image for image in self.images if image.image_path.stem not in names)
+        return replace(self, images=tuple(found))
+
+    def samples(
+        self, min_share: float = 0.0, left_out: list[str] | None = None
+    ) -> Iterator[Sample]:
         """Every object of every photograph.
 
         Args:
+            min_share: objects that cover less of their photograph are passed over, in [0, 1];
+                `MIN_OBJECT_SHARE` leaves out annotation noise. The default takes every object.
             left_out: None to stop at the first photograph that cannot be used; a list to go on
                 without it and have what is wrong with it appended.
 
         Raises:
-            InputError: see `AnnotatedImage.read_masks`; or a photograph without an object.
+            InputError: see `AnnotatedImage.read_masks`; or an empty mask, see `check_objects`.
         """
         for image in self.images:
             try:
-                found = list(image.samples())
-                if not found and not self.is_empty_allowed:
-                    raise InputError(
-                        "A mask must show at least one object. Remove the photograph or draw its "
-                        f"mask. Received an empty one for {printable(image.name)}."
-                    )
+                pixels, objects = image.read_masks()
+                self.check_objects(image, objects)
             except InputError as error:
                 if left_out is None:
                     raise
                 left_out.append(str(error))
                 continue
-            yield from found
+            yield from samples_of(image.name, pixels, objects, min_share)
+
+    def check_objects(self, image: AnnotatedImage, objects: Objects) -> None:
+        """Refuse a photograph whose mask is empty, unless such belong to the data set.
+
+        A mask with ignored pixels is not empty: somebody looked and found nothing sure.
+
+        Raises:
+            InputError: see above.
+        """
+        is_empty = not any(mask.any() for mask in (objects.ignore, *objects.masks.values()))
+        if is_empty and not self.is_empty_allowed:
+            raise InputError(
+                "A mask must show at least one object. Remove the photograph or draw its "
+                f"mask. Received an empty one for {printable(image.name)}."
+            )

@@ -7,6 +7,7 @@ pixel, and raises InputError for a list that is not there or a photograph withou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +43,11 @@ def read_voc(directory: Path, split: str | None) -> list[AnnotatedImage]:
     masks = _files(directory / "SegmentationObject", (".png",))
     listed = _listed(directory / "ImageSets" / "Segmentation", split, directory)
     return [
-        AnnotatedImage(
+        _with_mask(
             stem,
             directory / "JPEGImages" / f"{stem}.jpg",
-            _from_file(read_index_map, _mask_of(masks, stem, directory)),
+            read_index_map,
+            _mask_of(masks, stem, directory),
         )
         for stem in (sorted(masks) if listed is None else listed)
     ]
@@ -55,10 +57,8 @@ def read_sbd(directory: Path, split: str | None) -> list[AnnotatedImage]:
     masks = _files(directory / "inst", (".mat",))
     listed = _listed(directory, split, directory)
     return [
-        AnnotatedImage(
-            stem,
-            directory / "img" / f"{stem}.jpg",
-            _from_file(_sbd_objects, _mask_of(masks, stem, directory)),
+        _with_mask(
+            stem, directory / "img" / f"{stem}.jpg", _sbd_objects, _mask_of(masks, stem, directory)
         )
         for stem in (sorted(masks) if listed is None else listed)
     ]
@@ -99,9 +99,7 @@ def read_davis(directory: Path, split: str | None) -> list[AnnotatedImage]:
         }
         names = [name for name in names if name in kept or name.partition("/")[0] in kept]
     return [
-        AnnotatedImage(
-            name, image_root / f"{name}.jpg", _from_file(read_mask_file, mask_root / f"{name}.png")
-        )
+        _with_mask(name, image_root / f"{name}.jpg", read_mask_file, mask_root / f"{name}.png")
         for name in names
     ]
 
@@ -130,8 +128,12 @@ def read_coco(directory: Path, split: str | None) -> list[AnnotatedImage]:
             AnnotatedImage(
                 str(Path(image["file_name"]).with_suffix("")),
                 folder / image["file_name"],
-                _drawn_at(
-                    image.get("height"), image.get("width"), coco_objects, by_image[image["id"]]
+                path,
+                partial(
+                    _objects_drawn_at,
+                    (image.get("height"), image.get("width")),
+                    coco_objects,
+                    by_image[image["id"]],
                 ),
             )
             for image in content["images"]
@@ -170,7 +172,8 @@ def read_labelme(directory: Path, split: str | None) -> list[AnnotatedImage]:
         shapes = {"shapes": content["shapes"]}
         size = content.get("imageHeight"), content.get("imageWidth")
         name = path.relative_to(directory).with_suffix("").as_posix()
-        images.append(AnnotatedImage(name, image_path, _drawn_at(*size, labelme_objects, shapes)))
+        read_objects = partial(_objects_drawn_at, size, labelme_objects, shapes)
+        images.append(AnnotatedImage(name, image_path, path, read_objects))
     return images
 
 
@@ -198,7 +201,7 @@ def read_folder(directory: Path, split: str | None) -> list[AnnotatedImage]:
             )
         without_mask.discard(owner)
         if listed is None or owner in listed:
-            annotated.append(AnnotatedImage(stem, images[owner], _from_file(read, path)))
+            annotated.append(_with_mask(stem, images[owner], read, path))
     if without_mask:
         raise InputError(
             f"{len(without_mask)} photographs have no mask in {printable(mask_folder)}. Add them "
@@ -223,28 +226,36 @@ def _owner(mask_stem: str, images: dict[str, Path]) -> str | None:
     return None
 
 
-def _drawn_at(
-    drawn_height: int | None,
-    drawn_width: int | None,
+def _with_mask(
+    name: str, image_path: Path, read: Callable[[Path], Objects], path: Path
+) -> AnnotatedImage:
+    """A photograph whose objects stand in a mask file of their own."""
+    return AnnotatedImage(name, image_path, path, partial(_objects_in, path, read))
+
+
+def _objects_in(path: Path, read: Callable[[Path], Objects], height: int, width: int) -> Objects:
+    """The file has its size itself, which `AnnotatedImage.read_masks` compares."""
+    return read(path)
+
+
+def _objects_drawn_at(
+    drawn_size: tuple[int | None, int | None],
     draw: Callable[..., Objects],
     annotations: list | dict,
-) -> Callable[[int, int], Objects]:
-    """Shapes that were drawn on a photograph of this size; None where the file does not say."""
+    height: int,
+    width: int,
+) -> Objects:
+    """Shapes drawn on a photograph of `drawn_size`, (height, width); None where nobody says.
 
-    def read_objects(height: int, width: int) -> Objects:
-        if drawn_height not in (None, height) or drawn_width not in (None, width):
-            raise InputError(
-                "A photograph must have the size it was annotated at. Take the original file. "
-                f"Received {height} × {width}, not {drawn_height!s:.9} × {drawn_width!s:.9}."
-            )
-        return draw(annotations, height, width)
-
-    return read_objects
-
-
-def _from_file(read: Callable[[Path], Objects], path: Path) -> Callable[[int, int], Objects]:
-    """A file that has its size itself, which `AnnotatedImage.read_masks` compares."""
-    return lambda height, width: read(path)
+    Raises:
+        InputError: the photograph has another size; and what `draw` raises.
+    """
+    if drawn_size[0] not in (None, height) or drawn_size[1] not in (None, width):
+        raise InputError(
+            "A photograph must have the size it was annotated at. Take the original file. "
+            f"Received {height} × {width}, not {drawn_size[0]!s:.9} × {drawn_size[1]!s:.9}."
+        )
+    return draw(annotations, height, width)
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:

@@ -36,10 +36,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.baselines import BASELINES
 from fctsfn_tf.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.datasets import Sample, samples
+from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, check_writable
 from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
@@ -279,7 +280,7 @@ def evaluate_preset(
     """A preset's network on a folder of photographs and masks.
 
     Args:
-        directory: the data, see `datasets.samples`.
+        directory: the data, see `dataset_layouts.open_dataset`.
         preset: see `presets.load_preset`. Its own threshold and graph cut do not count here: the
             protocol says how the probability becomes a mask. Its zoom-in does.
         names: stems of the images to take; None for all.
@@ -287,7 +288,7 @@ def evaluate_preset(
         protocol, seed, output, overwrite: see `evaluate`.
 
     Raises:
-        InputError: see `datasets.samples`, `presets.load_preset` and `evaluate`.
+        InputError: see `dataset_layouts.open_dataset`, `presets.load_preset` and `evaluate`.
     """
     # Keras takes seconds to load, and the rest of this module does without it.
     from fctsfn_tf.predictor import Predictor
@@ -301,7 +302,7 @@ def evaluate_preset(
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
     return evaluate(
-        islice(samples(directory, names), limit),
+        _objects(directory, names, limit),
         predictor_segment(Predictor(model, replace(config, graph_cut=False))),
         protocol,
         data=Path(directory).resolve().name,
@@ -334,7 +335,7 @@ def evaluate_baseline(
 
     Raises:
         InputError: no such baseline, or a library that it needs is not installed; and see
-            `datasets.samples` and `evaluate`.
+            `dataset_layouts.open_dataset` and `evaluate`.
     """
     if baseline not in BASELINES:
         raise InputError(
@@ -346,7 +347,7 @@ def evaluate_baseline(
         np.zeros((9, 9, 3), np.uint8), (Click(1, 1, True), Click(7, 7, False)), None
     )
     return evaluate(
-        islice(samples(directory, names), limit),
+        _objects(directory, names, limit),
         BASELINES[baseline],
         protocol,
         data=Path(directory).resolve().name,
@@ -472,11 +473,19 @@ def _count_objects(directory: str | Path, names: set[str] | None, limit: int | N
     work and not after it.
 
     Raises:
-        InputError: `limit` is below 1; and see `datasets.samples`.
+        InputError: `limit` is below 1; and see `dataset_layouts.open_dataset`.
     """
     if limit is not None and limit < 1:
         raise InputError(f"`limit` must be 1 or more, or None for all. Received {limit}.")
-    return sum(1 for _ in islice(samples(directory, names), limit))
+    return sum(1 for _ in _objects(directory, names, limit))
+
+
+def _objects(directory: str | Path, names: set[str] | None, limit: int | None) -> Iterator[Sample]:
+    """The objects to click, without annotation noise."""
+    dataset = open_dataset(directory)
+    if names is not None:
+        dataset = dataset.only(names)
+    return islice(dataset.samples(MIN_OBJECT_SHARE), limit)
 
 
 def _shown(value: float | None, form: str) -> str:

@@ -4,6 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fctsfn_tf.config import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES
+from fctsfn_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class WholePhotographConfig:
+    """How `augmentation.whole_view` looks at a photograph: all of it, never enlarged.
+
+    Attributes:
+        mirror_probability: how often it is mirrored left to right. The paper trains on both (its
+            3,044 objects hold the mirrored ones); 0 for validation.
+    """
+
+    mirror_probability: float = 0.5
+
+
+@dataclass(frozen=True)
+class PaperAugmentationConfig:
+    """How `augmentation.paper_view` looks at a photograph (paper §3.3; † from its released files).
+
+    Attributes:
+        crop_share: cropped around the object if its box covers less than this of the photograph.
+        rotation_probability, rotation_degrees: how often, and up to how far (†), it is rotated
+            about the object.
+        translation_probability, translation_share: how often the object is moved, and up to which
+            share of the margin between it and the border (†).
+        mirror_probability: see `WholePhotographConfig`.
+    """
+
+    crop_share: float = 0.35
+    rotation_probability: float = 0.5
+    rotation_degrees: float = 60.0
+    translation_probability: float = 0.5
+    translation_share: float = 1 / 3
+    mirror_probability: float = 0.5
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -14,6 +50,7 @@ class AugmentationConfig:
         zoom_margin: side of that view over the longer side of the object's box.
         scale: otherwise, longer side of the photograph over the side of the view.
         rotation_probability, rotation_degrees: how often, and up to how far, it is rotated.
+        mirror_probability: how often it is mirrored left to right.
         aspect: the logarithm of width over height changes by up to this.
         contrast: the logarithm of the contrast changes by up to this.
         brightness: grey levels added or taken, at most.
@@ -24,6 +61,7 @@ class AugmentationConfig:
     scale: tuple[float, float] = (1.0, 1.7)
     rotation_probability: float = 0.25
     rotation_degrees: float = 15.0
+    mirror_probability: float = 0.5
     aspect: float = 0.15
     contrast: float = 0.25
     brightness: float = 30.0
@@ -126,3 +164,71 @@ class PaperClicksConfig:
     spacing: int = 5
     margin: float = 6.0
     band_width: float = 40.0
+
+
+@dataclass(frozen=True)
+class ClickInput:
+    """What `click_dataset.ClickDataset` makes of photographs, for one network.
+
+    Attributes:
+        click_encoding: a key of `config.CLICK_ENCODINGS`, the one the network reads.
+        views: (height, width, photographs per batch) of the views, in pixels; one is drawn for
+            each batch. Height and width are best multiples of 32, to which the networks pad.
+        augmentation: how a view is cut out of a photograph.
+        clicks: how clicks are drawn. `PaperClicksConfig` draws them in pixels of the photograph
+            and moves them with it, `SimulationConfig` draws them in the view.
+        objects_per_image: clicked objects of each photograph. One: the object that the view was
+            made around. Several: any that the view shows; they share one view, so that the image
+            part need run only once for them.
+        merge_probability: how often two objects are asked for as one.
+        area_exponent: views are made around an object with a probability proportional to its area
+            to this power; 0 for all objects alike.
+        jitter_probability: how often a click is moved as an unsteady hand would,
+            see `robot_user.jittered`.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+
+    click_encoding: str
+    views: tuple[tuple[int, int, int], ...]
+    augmentation: AugmentationConfig | PaperAugmentationConfig | WholePhotographConfig
+    clicks: SimulationConfig | PaperClicksConfig
+    objects_per_image: int = 1
+    merge_probability: float = 0.0
+    area_exponent: float = 0.0
+    jitter_probability: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.click_encoding not in CLICK_ENCODINGS:
+            raise InputError(
+                f"`click_encoding` must be one of {', '.join(CLICK_ENCODINGS)}. Take the one the "
+                f"network reads. Received {self.click_encoding!r:.60}."
+            )
+        if not self.views or any(len(view) != 3 or min(view) < 1 for view in self.views):
+            raise InputError(
+                "`views` must be one or more of (height, width, photographs), each 1 or more. "
+                f"Received {self.views!r:.80}."
+            )
+        if self.objects_per_image < 1:
+            raise InputError(
+                f"`objects_per_image` must be 1 or more. Received {self.objects_per_image!r}."
+            )
+
+
+# The TSLFN (paper §3.3): whole photographs, one at a time. The canvas takes every photograph of
+# Pascal VOC at its own size; what it leaves over is ignored.
+TSLFN_INPUT = ClickInput(DISTANCES, ((512, 512, 1),), WholePhotographConfig(), PaperClicksConfig())
+# The MSRN (paper §3.3): batches of three at 240 × 320.
+MSRN_INPUT = ClickInput(DISTANCES, ((240, 320, 3),), PaperAugmentationConfig(), PaperClicksConfig())
+# The compact network. Several sizes, because zoom-in and working size show objects at any scale;
+# fewer photographs where the views are larger, so that steps cost about the same.
+COMPACT_INPUT = ClickInput(
+    DISKS_AND_PREVIOUS,
+    ((256, 256, 4), (320, 320, 3), (384, 384, 2)),
+    AugmentationConfig(),
+    SimulationConfig(),
+    objects_per_image=2,
+    merge_probability=0.1,
+    area_exponent=0.5,
+)

@@ -17,15 +17,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage, Sample
 from fctsfn_tf.augmentation import random_view
 from fctsfn_tf.click_maps import draw_disk
 from fctsfn_tf.compact import is_backbone
-from fctsfn_tf.datasets import VOID, LabelledImage, labelled_images, object_ids
+from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.encode_once import split
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write
 from fctsfn_tf.layers import BilinearUpsampling, RepeatBatch
 from fctsfn_tf.losses import IGNORED, NormalizedFocalLoss, SoftIoULoss
+from fctsfn_tf.mask_formats import VOID
 from fctsfn_tf.metrics import iou
 from fctsfn_tf.recipes import CompactRecipe
 from fctsfn_tf.simulation import error_click, imperfect_mask, initial_clicks
@@ -56,7 +58,7 @@ class TrainingViews:
     """Batches of random views as a function of (seed, step), so that any step can be had again."""
 
     def __init__(
-        self, sets: dict[str, list[LabelledImage]], recipe: CompactRecipe, seed: int
+        self, sets: dict[str, list[AnnotatedImage]], recipe: CompactRecipe, seed: int
     ) -> None:
         weights = dict(recipe.set_weights)
         self._images = [image for name in sorted(sets) for image in sets[name]]
@@ -98,19 +100,32 @@ def _clickable_view(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, list[int]] | None:
     """A view with its label map and the ids large enough to be clicked; None if there is none."""
-    ids = object_ids(labels)
+    ids = _object_ids(labels, MIN_OBJECT_SHARE)
     if not ids:
         return None
     areas = np.sqrt([np.count_nonzero(labels == label) for label in ids])
     chosen = ids[rng.choice(len(ids), p=areas / areas.sum())]
-    view, view_labels = random_view(image, labels, labels == chosen, size, recipe.augmentation, rng)
-    visible = object_ids(view_labels, MIN_VIEW_PIXELS / view_labels.size)
-    return (view, view_labels, visible) if visible else None
+    others = [label for label in range(1, VOID) if label != chosen and (labels == label).any()]
+    masks = tuple(labels == label for label in others)
+    sample = Sample("", image, labels == chosen, labels == VOID, masks)
+    view = random_view(sample, size, size, recipe.augmentation, rng).sample
+    view_labels = np.where(view.ignore, VOID, 0).astype(np.uint8)
+    for label, mask in zip((chosen, *others), (view.gt_mask, *view.other_masks), strict=True):
+        view_labels[mask] = label
+    visible = _object_ids(view_labels, MIN_VIEW_PIXELS / view_labels.size)
+    return (view.image, view_labels, visible) if visible else None
+
+
+def _object_ids(labels: np.ndarray, min_share: float) -> list[int]:
+    """Ids of the objects that cover at least `min_share` of the label map, in rising order."""
+    counts = np.bincount(labels.ravel(), minlength=256)
+    least = max(1, min_share * labels.size)
+    return [label for label in range(1, VOID) if counts[label] >= least]
 
 
 def read_training_sets(
     data: str | Path, recipe: CompactRecipe, held_out: set[str]
-) -> dict[str, list[LabelledImage]]:
+) -> dict[str, list[AnnotatedImage]]:
     """The data sets of the recipe that are present, without the held-out images.
 
     Args:
@@ -123,8 +138,7 @@ def read_training_sets(
     sets = {}
     for name, _ in recipe.set_weights:
         if (Path(data) / name).is_dir():
-            pairs = labelled_images(Path(data) / name)
-            sets[name] = [pair for pair in pairs if pair.name not in held_out]
+            sets[name] = list(open_dataset(Path(data) / name).without(held_out).images)
     if not sets:
         names = ", ".join(name for name, _ in recipe.set_weights)
         raise InputError(f"{data} holds none of the recipe's data sets. Expected some of: {names}.")

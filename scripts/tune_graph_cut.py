@@ -27,8 +27,9 @@ from itertools import islice
 
 import numpy as np
 
+from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.datasets import Sample, samples
+from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.evaluation import PROTOCOLS, Protocol, Segment, evaluate_object, predictor_segment
 from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
 from fctsfn_tf.metrics import iou
@@ -127,8 +128,9 @@ def main() -> None:
 
     with open(arguments.split, encoding="utf-8") as file:
         names = set(json.load(file)["val"])
+    objects = open_dataset(arguments.directory).only(names).samples(MIN_OBJECT_SHARE)
     ious, seconds = measure(
-        islice(samples(arguments.directory, names), arguments.limit),
+        islice(objects, arguments.limit),
         predictor_segment(Predictor.from_preset(arguments.preset, graph_cut=False)),
         replace(PROTOCOLS["ritm"], max_clicks=NUM_CLICKS),
     )

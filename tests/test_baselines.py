@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from fctsfn_tf.annotated_images import Sample
 from fctsfn_tf.baselines import BASELINES, gm, gsc, rw
 from fctsfn_tf.baselines import seeded_cut as cut_module
 from fctsfn_tf.baselines.colour_models import ColourParameters, object_probability
@@ -20,7 +21,6 @@ from fctsfn_tf.baselines.pixel_graph import (
 from fctsfn_tf.baselines.seeded_cut import CutParameters, seeded_cut
 from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.datasets import Sample
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.metrics import iou

@@ -1,6 +1,7 @@
 """Stand-ins of every published layout, as they come from the archives, and broken ones."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE
 from fctsfn_tf.dataset_layouts import LAYOUTS, open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.mask_formats import coco_json, labelme_json, voc_palette
@@ -63,6 +65,8 @@ def check_two_objects(found, labels, names):
     for sample, number in zip(found, (1, 2), strict=True):
         np.testing.assert_array_equal(sample.gt_mask, labels == number)
         np.testing.assert_array_equal(sample.ignore, labels == 255)
+        (other,) = sample.other_masks
+        np.testing.assert_array_equal(other, labels == 3 - number)
         assert sample.image.shape == (HEIGHT, WIDTH, 3)
         assert sample.image[0, 0, 0] > 150 > 50 > sample.image[0, 0, 2]  # red
 
@@ -262,6 +266,8 @@ def test_label_maps_know_no_masks_of_one_object(tmp_path):
     void = np.zeros((HEIGHT, WIDTH), np.uint8)
     void[3:5] = 255
     write_grey(tmp_path / "labels" / "a.png", void)
+    assert list(open_dataset(tmp_path).samples()) == []  # not empty: somebody was unsure
+    write_grey(tmp_path / "labels" / "a.png", void * 0)
     with pytest.raises(InputError, match=r"at least one object.*for a"):
         list(open_dataset(tmp_path).samples())
 
@@ -280,7 +286,7 @@ def test_unusable_photographs_are_named_and_left_out_by_choice(tmp_path, labels)
     with pytest.raises(InputError, match="corrupt"):
         list(dataset.samples())
     left_out = []
-    found = list(dataset.samples(left_out))
+    found = list(dataset.samples(left_out=left_out))
     assert [sample.name for sample in found] == ["fine_1", "fine_2"]
     for name, message in zip(
         ("corrupt", "empty", "mismatched", "not_a_mask"), left_out, strict=True
@@ -295,6 +301,42 @@ def test_coloured_masks_are_refused(tmp_path):
     write_image(tmp_path / "masks" / "a.png")
     with pytest.raises(InputError, match="one channel or with a palette"):
         list(open_dataset(tmp_path).samples())
+
+
+def test_small_objects_are_passed_over_where_asked(tmp_path, labels):
+    labels[19, 29] = 9  # one pixel of 600: noise
+    write_image(tmp_path / "images" / "a.jpg")
+    write_grey(tmp_path / "labels" / "a.png", labels)
+    dataset = open_dataset(tmp_path)
+    assert [sample.name for sample in dataset.samples()] == ["a_1", "a_2", "a_9"]
+    found = list(dataset.samples(MIN_OBJECT_SHARE))
+    assert [sample.name for sample in found] == ["a_1", "a_2"]
+    assert len(found[0].other_masks) == 2  # another object is there, however small
+    # Counted among those that are left, as the names of published results were.
+    assert [sample.name for sample in dataset.samples(0.07)] == ["a"]
+    assert list(dataset.samples(0.5)) == []
+
+
+def test_stems_choose_photographs(tmp_path, labels):
+    write_voc(tmp_path, labels, ("a", "b", "c"))
+    dataset = open_dataset(tmp_path)
+    assert [image.name for image in dataset.only({"a", "c", "z"}).images] == ["a", "c"]
+    assert [image.name for image in dataset.without({"a", "z"}).images] == ["b", "c"]
+    with pytest.raises(InputError, match=r"of those asked for.*Received z"):
+        dataset.only({"z"})
+
+
+def test_data_sets_can_be_sent_to_other_processes(tmp_path, labels):
+    write_image(tmp_path / "voc" / "x.jpg")
+    write_voc(tmp_path / "voc", labels)
+    write_image(tmp_path / "coco" / "val2017" / "000000000009.jpg")
+    content = json.dumps(coco_content(labels))
+    write_text(tmp_path / "coco" / "annotations" / "instances_val2017.json", content)
+    for kind in ("voc", "coco"):
+        dataset = open_dataset(tmp_path / kind)
+        again = pickle.loads(pickle.dumps(dataset))
+        for sample, other in zip(dataset.samples(), again.samples(), strict=True):
+            np.testing.assert_array_equal(sample.gt_mask, other.gt_mask)
 
 
 def test_incomplete_archives_are_named(tmp_path, labels):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from fctsfn_tf import evaluation
+from fctsfn_tf.annotated_images import Sample
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.config import PredictorConfig
-from fctsfn_tf.datasets import Sample
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation import (
     PROTOCOLS,

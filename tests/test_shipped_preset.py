@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fctsfn_tf import Predictor, read_image
-from fctsfn_tf.datasets import samples
+from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE
+from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.evaluation import PROTOCOLS, evaluate, predictor_segment, summarise
 from fctsfn_tf.presets import DEFAULT_PRESET, PRESETS_DIRECTORY
 
@@ -48,9 +49,8 @@ def test_a_mirrored_photograph_gives_nearly_the_mirrored_mask(predictor):
 
 
 def test_grabcut_takes_fewer_clicks_than_promised(predictor, research_data):
-    objects = islice(
-        samples(research_data / "test" / "grabcut"), 12
-    )  # a quarter; the whole is `fctsfn evaluate`
+    dataset = open_dataset(research_data / "test" / "grabcut")
+    objects = islice(dataset.samples(MIN_OBJECT_SHARE), 12)  # the whole is `fctsfn evaluate`
     results = evaluate(
         objects, predictor_segment(predictor), PROTOCOLS["ritm"], data="grabcut", preset="compact"
     )
