@@ -28,6 +28,7 @@ IMPORT_NAMES = {
     "huggingface_hub": "huggingface_hub",
     "SciPy": "scipy",
     "PyAMG": "pyamg",
+    "Matplotlib": "matplotlib",
     "scikit-learn": "sklearn",
     "tensorflow-datasets": "tensorflow_datasets",
 }

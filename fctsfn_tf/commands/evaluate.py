@@ -66,7 +66,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--shard",
-        type=_shard,
+        type=shard,
         metavar="I/N",
         help="the I-th of N parts, for several machines; `fctsfn merge` joins them",
     )
@@ -141,7 +141,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.segmenters import Segmenter
 
     protocol = _protocol(arguments)
-    shard = Shard(*arguments.shard) if arguments.shard else None
+    part = Shard(*arguments.shard) if arguments.shard else None
     for path in (arguments.output, arguments.markdown, arguments.csv):
         if path is not None:
             check_writable(path, arguments.force)
@@ -155,7 +155,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         data=arguments.dataset or arguments.data.resolve().name,
         min_share=BENCHMARK_SETS.get(arguments.dataset, FOLDER).min_share,
         limit=arguments.limit,
-        shard=shard,
+        shard=part,
         workers=arguments.workers,
         seed=arguments.seed,
         output=arguments.output,
@@ -193,7 +193,7 @@ def _protocol(arguments: argparse.Namespace) -> Protocol:
     return replace(PROTOCOLS[arguments.protocol], **changes)
 
 
-def _shard(text: str) -> tuple[int, int]:
+def shard(text: str) -> tuple[int, int]:
     """I/N; a `type` of argparse."""
     index, _, count = text.partition("/")
     return shared.count(index), shared.count(count)
