@@ -110,31 +110,42 @@ def results_of(workshop: Workshop, name: str, method: str, choice: str | None = 
     path = _path(workshop, name, method, choice)
     if path.exists():
         return read_results(path)
-    shards = sorted(path.parent.glob(f"{path.stem}.*-of-*.json"))
-    if shards and len(shards) == int(shards[0].stem.rpartition("-")[2]):
-        return merge([read_results(shard) for shard in shards])
-    if workshop.data is None or not (workshop.data / name).is_dir():
-        raise InputError("no results, and no data in --data to make them" + _partly(path, shards))
-    if workshop.shard.count > 1:
-        path = path.with_name(
-            f"{path.stem}.{workshop.shard.index}-of-{workshop.shard.count}{path.suffix}"
+    has_data = workshop.data is not None and (workshop.data / name).is_dir()
+    shards = _shards(path)
+    if len(shards) == _count(shards) or (shards and not has_data):
+        return merge([read_results(shard) for shard in shards], is_whole=False)
+    if not has_data:
+        raise InputError("no results, and no data in --data to make them" + _partly(path))
+    index, count = workshop.shard.index, workshop.shard.count
+    own = path if count == 1 else path.with_name(f"{path.stem}.{index}-of-{count}.json")
+    if own not in shards:
+        results = evaluate_dataset(
+            open_benchmark_set(name, workshop.data),
+            segmenter,
+            _protocol(workshop, segmenter, choice),
+            data=name,
+            min_share=BENCHMARK_SETS[name].min_share,
+            limit=workshop.limit,
+            shard=workshop.shard,
+            workers=workshop.workers,
+            output=own,
         )
-        if path.exists():
-            raise InputError(f"{len(shards)} of {workshop.shard.count} shards are there")
-    results = evaluate_dataset(
-        open_benchmark_set(name, workshop.data),
-        segmenter,
-        _protocol(workshop, segmenter, choice),
-        data=name,
-        min_share=BENCHMARK_SETS[name].min_share,
-        limit=workshop.limit,
-        shard=workshop.shard,
-        workers=workshop.workers,
-        output=path,
-    )
-    if workshop.shard.count > 1:
-        raise InputError(f"{len(shards) + 1} of {workshop.shard.count} shards are there")
-    return results
+        if own == path:
+            return results
+    shards = _shards(path)
+    if len(shards) < count:
+        raise InputError(f"{len(shards)} of {count} shards are there")
+    return merge([read_results(shard) for shard in shards])
+
+
+def _shards(path: Path) -> list[Path]:
+    """The files of the shards of what shall be in `path`."""
+    return sorted(path.parent.glob(f"{path.stem}.*-of-*.json"))
+
+
+def _count(shards: list[Path]) -> int:
+    """Into how many the shards divide the data, as their names say; −1 without any."""
+    return int(shards[0].stem.rpartition("-")[2]) if shards else -1
 
 
 def _path(workshop: Workshop, name: str, method: str, choice: str | None) -> Path:
@@ -143,12 +154,12 @@ def _path(workshop: Workshop, name: str, method: str, choice: str | None) -> Pat
     return workshop.results / f"{'_'.join(word for word in words if word)}.json"
 
 
-def _partly(path: Path, shards: Sequence[Path]) -> str:
+def _partly(path: Path) -> str:
     partial = Path(f"{path}.partial")
     if partial.exists():
         done = len(partial.read_bytes().splitlines()) - 1
         return f"; {done} objects are evaluated, the rest is not"
-    return f"; {len(shards)} shards are there, the rest is not" if shards else ""
+    return ""
 
 
 def _protocol(workshop: Workshop, segmenter: Segmenter, choice: str | None) -> Protocol:
@@ -297,6 +308,11 @@ def missing_lines(found: Collected) -> list[str]:
         failed = len(results.objects) - len(results.counted)
         if failed:
             lines.append(f"- {BENCHMARK_SETS[name].title}, {method}: {failed} objects failed")
+        if results.run["shard"] != [1, 1]:
+            lines.append(
+                f"- {BENCHMARK_SETS[name].title}, {method}: only {len(results.objects)} objects, "
+                f"from a part of {results.run['photographs']} photographs"
+            )
         if results.run["protocol"]["until"]:
             lines.append(
                 f"- {BENCHMARK_SETS[name].title}, {method}: objects were left at "

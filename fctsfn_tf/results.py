@@ -437,8 +437,12 @@ class PartialResults:
 # ---- Several results ---------------------------------------------------------------------------
 
 
-def merge(shards: Sequence[Results]) -> Results:
+def merge(shards: Sequence[Results], is_whole: bool = True) -> Results:
     """The shards of one evaluation as the evaluation.
+
+    Args:
+        shards: of one data set, model and protocol.
+        is_whole: False to join those that there are, for a look before the rest is done.
 
     Raises:
         InputError: they belong to different evaluations, one is missing, or one comes twice.
@@ -456,7 +460,8 @@ def merge(shards: Sequence[Results]) -> Results:
     found = sorted(results.run["shard"][0] for results in shards)
     count = shards[0].run["shard"][1]
     expected = list(range(1, count + 1))
-    if found != expected or any(results.run["shard"][1] != count for results in shards):
+    is_complete = found == expected or not (is_whole or len(set(found)) < len(found))
+    if not is_complete or any(results.run["shard"][1] != count for results in shards):
         raise InputError(
             f"To merge, each of the {count} shards must be there once. Received "
             f"{', '.join('{}/{}'.format(*results.run['shard']) for results in shards)}."
@@ -465,4 +470,6 @@ def merge(shards: Sequence[Results]) -> Results:
     # Sorting is stable: the objects of one photograph lie in one shard, in order.
     objects.sort(key=lambda result: result.position)
     cpus = max(results.run["num_cpus"] for results in shards)
-    return Results({**shards[0].run, "shard": [1, 1], "num_cpus": cpus}, tuple(objects))
+    # Of a part, the first number of the shard says how many of them there are.
+    shard = [1, 1] if found == expected else [len(found), count]
+    return Results({**shards[0].run, "shard": shard, "num_cpus": cpus}, tuple(objects))

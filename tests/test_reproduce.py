@@ -140,17 +140,16 @@ def test_what_is_missing_is_evaluated_once_where_the_data_is(workshop, data, mon
 
 
 def test_shards_are_joined_when_all_are_there(workshop, data):
-    shops = [replace(workshop, data=data, shard=Shard(index, 2)) for index in (1, 2)]
-    for done, shop in enumerate(shops, 1):
-        for _ in range(2 - done):  # the second time it has nothing to do
-            with pytest.raises(InputError, match=f"{done} of 2 shards are there"):
-                results_of(shop, "grabcut", "OpenCV GrabCut")
-    with pytest.raises(InputError, match="1 shards are there, the rest is not"):
-        results_of(replace(workshop, data=None), "grabcut", "OpenCV GrabCut")
-    with pytest.raises(InputError, match="2 of 2 shards are there"):
-        results_of(shops[1], "grabcut", "OpenCV GrabCut")
-    joined = results_of(replace(workshop, data=None), "grabcut", "OpenCV GrabCut")
-    assert [result.name for result in joined.objects] == ["0", "1", "2"]
+    first, second = (replace(workshop, data=data, shard=Shard(index, 2)) for index in (1, 2))
+    for _ in range(2):  # the second time it has nothing to do
+        with pytest.raises(InputError, match="1 of 2 shards are there"):
+            results_of(first, "grabcut", "OpenCV GrabCut")
+    part = results_of(workshop, "grabcut", "OpenCV GrabCut")  # without data, what there is
+    assert [result.name for result in part.objects] == ["0", "2"]
+    assert "only 2 objects, from a part of 3 photographs" in table(workshop, 7)
+    for shop in (second, workshop):
+        whole = results_of(shop, "grabcut", "OpenCV GrabCut")
+        assert [result.name for result in whole.objects] == ["0", "1", "2"]
 
 
 def is_png(content):
