@@ -10,7 +10,13 @@ import pytest
 from fctsfn_tf import cli
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/evaluation.md",
+    "examples/README.md",
+]
 
 
 def text_of(page: str) -> str:
