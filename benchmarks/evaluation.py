@@ -24,8 +24,8 @@ import numpy as np
 from fctsfn_tf.annotated_images import Sample
 from fctsfn_tf.evaluation import PROTOCOLS, evaluate, evaluate_object
 
-HEIGHT, WIDTH = 120, 160
-CLICKS = 20
+HEIGHT, WIDTH = 60, 80
+CLICKS = 5
 # Of the photographs whose clicks are timed: the usual size of GrabCut's and VOC's.
 TIMED_HEIGHT, TIMED_WIDTH, TIMED_OBJECTS = 480, 640, 8
 

@@ -102,6 +102,26 @@ def _drawn(
     return handles
 
 
+def lines(
+    title: str, x_label: str, x_values: Sequence[float], series: Mapping[str, Sequence[float]]
+) -> bytes:
+    """A PNG of seconds (on a logarithmic axis) against something, a line per name.
+
+    Raises:
+        InputError: Matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    figure, axis = pyplot.subplots(figsize=(6.4, 4.4))
+    for index, (name, values) in enumerate(series.items()):
+        style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+        axis.plot(x_values, values, label=name, linewidth=1.5, markersize=5, **style)
+    axis.set(title=title, xlabel=x_label, ylabel="Seconds per click", yscale="log")
+    axis.grid(alpha=0.3, which="both")
+    axis.legend(fontsize="small")
+    figure.tight_layout()
+    return _png(pyplot, figure)
+
+
 def sheet(rows: Sequence[Sequence[Picture]]) -> bytes:
     """A PNG of photographs in rows of equal length, each with its clicks and mask.
 

@@ -28,6 +28,8 @@ IMPORT_NAMES = {
     "huggingface_hub": "huggingface_hub",
     "SciPy": "scipy",
     "PyAMG": "pyamg",
+    "scikit-image": "skimage",
+    "KerasHub": "keras_hub",
     "Matplotlib": "matplotlib",
     "scikit-learn": "sklearn",
     "tensorflow-datasets": "tensorflow_datasets",

@@ -578,12 +578,14 @@ def test_benchmark(monkeypatch, light, capsys):
     calls = []
     fake = SimpleNamespace(benchmark_table=lambda **given: calls.append(given) or "a table")
     monkeypatch.setitem(sys.modules, "fctsfn_tf.benchmark", fake)
+    peers = SimpleNamespace(PEERS={"peer": None})
+    monkeypatch.setitem(sys.modules, "fctsfn_tf.benchmark_peers", peers)
     assert cli.main(["benchmark"]) == 0
     assert capsys.readouterr().out == "a table\n"
-    assert cli.main(["benchmark", "compact", "--size", "96x128", "--runs", "0"]) == 0
+    assert cli.main(["benchmark", "compact", "--size", "96x128", "--runs", "0", "--peers"]) == 0
     assert calls == [
         {"names": None},
-        {"names": ["compact"], "height": 96, "width": 128, "runs": 0},
+        {"names": ["compact"], "height": 96, "width": 128, "runs": 0, "peers": ["peer"]},
     ]
     capsys.readouterr()
     for size in ("96", "axb", "1x2x3", "-1x4"):
