@@ -17,6 +17,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "demo/README.md",
+    "docs/evaluation.md",
     "docs/training.md",
     "examples/README.md",
 ]
