@@ -12,7 +12,15 @@ import pytest
 from fctsfn_tf import cli, recipes
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", "docs/training.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "demo/README.md",
+    "docs/evaluation.md",
+    "docs/training.md",
+    "examples/README.md",
+]
 
 
 def text_of(page: str) -> str:
