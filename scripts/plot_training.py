@@ -24,7 +24,7 @@ PANELS = (
     ("loss of training", ("loss",)),
     ("mean IoU", ("iou", "val_click_iou")),
 )
-STYLES = {"loss": "-", "iou": ":", "val_click_iou": "o-"}
+STYLES = {"loss": ".-", "iou": ".:", "val_click_iou": "o-"}
 LABELS = {"iou": "training", "val_click_iou": "validation, 1 to 5 clicks"}
 
 
@@ -72,7 +72,7 @@ def plot(logs: dict[str, Lines]) -> bytes:
     except ImportError:
         raise InputError("Plots need Matplotlib. Install it with: pip install matplotlib") from None
     figure = Figure(figsize=(3.2 * len(logs), 4.8), layout="constrained")
-    axes = figure.subplots(len(PANELS), len(logs), squeeze=False, sharey="row")
+    axes = figure.subplots(len(PANELS), len(logs), squeeze=False)
     for column, (run, lines) in zip(axes.T, logs.items(), strict=True):
         column[0].set_title(run)
         column[-1].set_xlabel("step")
@@ -82,6 +82,7 @@ def plot(logs: dict[str, Lines]) -> bytes:
                 if points:
                     axis.plot(*zip(*points, strict=True), STYLES[name], label=LABELS.get(name))
             axis.grid(alpha=0.3)
+            axis.set_ylim(bottom=0)
             if column is axes.T[0]:
                 axis.set_ylabel(title)
     axes[1, 0].legend(fontsize="small")
