@@ -9,7 +9,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgpu";
-import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 
 // In the order in which they are tried; of equals the first one wins.
 export const BACKENDS = ["webgpu", "webgl", "wasm", "cpu"];
@@ -29,6 +29,10 @@ const TRIAL_TIME = 15_000;
  */
 export async function chooseBackend(wasmFolder, wanted) {
   setWasmPaths(wasmFolder);
+  // TensorFlow.js takes half of the cores, which leaves one of two idle.
+  setThreadsCount(
+    Math.max(Math.min(navigator.hardwareConcurrency, 2), navigator.hardwareConcurrency >> 1),
+  );
   const names = wanted ? [wanted] : BACKENDS;
   let [best, least] = [null, Infinity];
   for (const name of names) {
