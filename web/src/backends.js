@@ -1,7 +1,7 @@
 /**
  * Which of TensorFlow.js' backends computes: the one that is quickest here, by trying.
  *
- * A fixed order would be wrong: a browser without a graphics card emulates WebGL on the processor,
+ * A fixed order would be wrong: a browser without a graphics card may emulate WebGL on the processor,
  * many times slower than WebAssembly.
  */
 
@@ -33,7 +33,9 @@ export async function chooseBackend(wasmFolder, wanted) {
   setThreadsCount(
     Math.max(Math.min(navigator.hardwareConcurrency, 2), navigator.hardwareConcurrency >> 1),
   );
-  const names = wanted ? [wanted] : BACKENDS;
+  // That an emulated WebGL is slower need not be measured, which would take seconds.
+  const isCandidate = (name) => name !== "webgl" || !isWebglEmulated();
+  const names = wanted ? [wanted] : BACKENDS.filter(isCandidate);
   let [best, least] = [null, Infinity];
   for (const name of names) {
     // Plain JavaScript is for browsers that have nothing else.
@@ -55,6 +57,16 @@ export function describeBackend(name) {
   const simd = flags.get("WASM_HAS_SIMD_SUPPORT") ? ", SIMD" : "";
   const threads = simd && flags.get("WASM_HAS_MULTITHREAD_SUPPORT") ? ", threads" : "";
   return `WebAssembly${simd}${threads}`;
+}
+
+/** Whether WebGL is computed by the processor, as the name of its renderer says. */
+function isWebglEmulated() {
+  const context = new OffscreenCanvas(1, 1).getContext("webgl2");
+  const info = context?.getExtension("WEBGL_debug_renderer_info");
+  if (!info) return false;
+  const renderer = context.getParameter(info.UNMASKED_RENDERER_WEBGL);
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software/i.test(renderer);
 }
 
 /** Milliseconds of a convolution on a backend; Infinity where it does not work. */
