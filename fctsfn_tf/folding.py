@@ -56,6 +56,8 @@ def fold(model: keras.Model) -> keras.Model:
         # A BatchNorm that is still one here is carried by convolutions.
         if isinstance(layer, (layers.BatchNormalization, layers.Dropout, PadToMultiple)):
             return args[0]
+        if isinstance(layer, layers.DepthwiseConv2D):
+            return layer(args[0])  # without the `mask` that BatchNorm takes
         return layer(*args, **kwargs)
 
     folded = keras.models.clone_model(network, clone_function=clone, call_function=call)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
@@ -31,11 +34,22 @@ MODEL_FILE = "model.json"
 
 # What the converter is told, by the dtype of the export. With uint8 only the kernels of ordinary
 # convolutions are stored so, by one factor for the whole kernel; they are nearly all of the bytes.
-# Depthwise kernels and biases differ too much between channels for one factor: float16.
+# Depthwise kernels and biases differ too much between channels for one factor: float16. Constants,
+# such as the mean of an image, stay float32.
 QUANTIZATION = {
-    "float32": [],
-    "float16": ["--quantize_float16"],
-    "uint8": ["--quantize_uint8=*/convolution/ReadVariableOp", "--quantize_float16"],
+    "float32": (),
+    "float16": ("--quantize_float16=*/ReadVariableOp,*/Squeeze,*/Reshape",),
+    "uint8": (
+        "--quantize_uint8=*/convolution/ReadVariableOp",
+        "--quantize_float16=*/depthwise/ReadVariableOp,*/Squeeze,*/Reshape",
+    ),
+}
+# Last part of a weight's name in model.json → the Keras variable that it was.
+KERNEL_OR_BIAS = {
+    "convolution/ReadVariableOp": "kernel",
+    "depthwise/ReadVariableOp": "kernel",
+    "Squeeze": "bias",
+    "Reshape": "bias",
 }
 
 
@@ -123,7 +137,7 @@ def convert(saved_model: Path, target: Path, outputs: list[str], dtype: str) -> 
     check_installed()
     command = [
         *(_python(directory()), "-m", "tensorflowjs.converters.converter"),
-        *QUANTIZATION[dtype],  # before another option, or it takes the next argument for a pattern
+        *QUANTIZATION[dtype],
         *("--input_format=tf_saved_model", "--signature_name=serving_default"),
         *("--output_format=tfjs_graph_model", saved_model, target),
     ]
@@ -177,6 +191,34 @@ def flatten_biases(model: dict[str, Any]) -> None:
             entries[bias]["shape"] = entries[bias]["shape"][-1:]
             shape = nodes[bias]["attr"]["value"]["tensor"]["tensorShape"]
             shape["dim"] = shape["dim"][-1:]
+
+
+def read_weights(path: Path) -> dict[tuple[str, str], np.ndarray]:
+    """The weights that a graph model computes with, as float32.
+
+    Args:
+        path: its model.json, made by `convert` from a network that `folding.fold` has been over.
+
+    Returns:
+        {(layer as the graph calls it, "kernel" or "bias"): array}. The graph adds "_1" and so on to
+        the name of a layer that was called before.
+    """
+    model = json.loads(path.read_text(encoding="utf-8"))
+    names = [name for group in model["weightsManifest"] for name in group["paths"]]
+    data = b"".join((path.parent / name).read_bytes() for name in names)
+    weights = {}
+    start = 0
+    for entry in weight_entries(model):
+        quantization = entry.get("quantization", {"dtype": entry["dtype"]})
+        count = math.prod(entry["shape"])
+        values = np.frombuffer(data, quantization["dtype"], count, start).reshape(entry["shape"])
+        start += values.nbytes
+        for ending, variable in KERNEL_OR_BIAS.items():
+            if entry["name"].endswith(f"/{ending}"):
+                layer = entry["name"].removesuffix(f"/{ending}").rpartition("/")[2]
+                scale, least = quantization.get("scale", 1.0), quantization.get("min", 0.0)
+                weights[layer, variable] = (values * scale + least).astype(np.float32)
+    return weights
 
 
 def weight_entries(model: dict[str, Any]) -> Iterator[dict[str, Any]]:
