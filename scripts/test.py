@@ -30,12 +30,20 @@ OLDEST_NODE = 20
 # Each of these runs networks or the array code under them; the rest never meets the backend.
 CORE_TESTS = [
     "tests/test_backends.py",
+    "tests/test_checkpoints.py",
     "tests/test_click_maps.py",
     "tests/test_clicks.py",
+    "tests/test_distribution.py",
     "tests/test_encode_once.py",
+    "tests/test_fit.py",
+    "tests/test_iterative_clicks.py",
     "tests/test_layers.py",
+    "tests/test_losses.py",
+    "tests/test_optimizers.py",
     "tests/test_package.py",
     "tests/test_predictor.py",
+    "tests/test_streaming_metrics.py",
+    "tests/test_training.py",
 ]
 
 
