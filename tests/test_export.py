@@ -431,28 +431,57 @@ def test_the_browser_model_answers_as_the_preset(cases, compact, tmp_path):
 
 @needs_tensorflow
 @needs_converter
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_tfjs_gives_keras_probabilities(dtype, paper_preset, tmp_path):
+def test_tfjs_gives_keras_probabilities(paper_preset, tmp_path):
     export = tmp_path / "export"
-    manifest = export_preset(export, paper_preset, "tfjs", dtype)
+    manifest = export_preset(export, paper_preset, "tfjs")
+    for part in ("image_part", "click_part"):
+        topology = json.loads((export / manifest[part]["file"]).read_text())["modelTopology"]
+        # One operation a convolution: nothing of what converters make of BatchNorm is left.
+        assert not {"FusedBatchNormV3", "Rsqrt"} & {node["op"] for node in topology["node"]}
     model, config = load_preset(paper_preset)
     cases = [inputs_of(photograph, config) for photograph in photographs()]
-    operations = [
-        node["op"]
-        for part in ("image_part", "click_part")
-        for node in json.loads((export / manifest[part]["file"]).read_text())["modelTopology"][
-            "node"
-        ]
-    ]
-    # One operation a convolution, and none that the converter makes of dilation or BatchNorm.
-    assert not {"SpaceToBatchND", "FusedBatchNormV3", "Rsqrt"} & set(operations)
     (tmp_path / "cases").mkdir()
     answers = answers_in_node(export, cases, tmp_path / "cases")
-    stored = with_stored_weights(model, export)
     for inputs, answer in zip(cases, answers, strict=True):
-        np.testing.assert_allclose(answer, keras_probability(stored, inputs), atol=TOLERANCE)
-        if dtype == "float32":
-            np.testing.assert_allclose(answer, keras_probability(model, inputs), atol=TOLERANCE)
+        np.testing.assert_allclose(answer, keras_probability(model, inputs), atol=TOLERANCE)
+
+
+@needs_tensorflow
+@needs_converter
+@pytest.mark.filterwarnings("ignore")
+def test_what_uint8_stores_how(tmp_path):
+    inputs = keras.Input((None, None, 3), batch_size=1, name="image")
+    x = keras.layers.Conv2D(8, 3, padding="same", bias_initializer="normal", name="conv")(inputs)
+    x = keras.layers.DepthwiseConv2D(3, bias_initializer="normal", name="depthwise")(x)
+    model = keras.Model({"image": inputs}, {"b": x, "a": keras.layers.ReLU()(inputs + 0.1)})
+    model.export(tmp_path / "saved_model", format="tf_saved_model", verbose=False)
+    tfjs_converter.convert(tmp_path / "saved_model", tmp_path / "tfjs", ["b", "a"], "uint8")
+
+    path = tmp_path / "tfjs" / tfjs_converter.MODEL_FILE
+    content = json.loads(path.read_text())
+    assert list(content["signature"]["inputs"]) == ["image"]
+    nodes = {node["name"]: node for node in content["modelTopology"]["node"]}
+    assert nodes["a"]["input"][0].endswith("Relu") or nodes["a"]["op"] == "Relu"
+    stored = {
+        tuple(entry["shape"]): entry.get("quantization", entry)["dtype"]
+        for entry in tfjs_converter.weight_entries(content)
+    }
+    assert stored == {
+        (3, 3, 3, 8): "uint8",
+        (3, 3, 8, 1): "float16",
+        (8,): "float16",
+        (): "float32",
+    }
+    weights = tfjs_converter.read_weights(path)
+    for layer in (model.get_layer("conv"), model.get_layer("depthwise")):
+        for variable in layer.weights:
+            [read] = [
+                array
+                for (name, kind), array in weights.items()
+                if name.startswith(layer.name) and kind == variable.name
+            ]
+            expected = keras.ops.convert_to_numpy(variable)
+            np.testing.assert_allclose(read, expected, atol=np.ptp(expected) / 255)
 
 
 def test_parts_exchange_features_by_name(compact):
