@@ -249,7 +249,9 @@ def _has_colours(image: Image.Image) -> bool:
 
 
 def _objects_of_index(values: np.ndarray) -> Objects:
-    ids = [int(value) for value in np.unique(values) if value not in (0, VOID)]
+    # Several times as quick as np.unique.
+    ids = [int(value) for value in np.flatnonzero(np.bincount(values.ravel()))]
+    ids = [value for value in ids if value not in (0, VOID)]
     return Objects({number: values == number for number in ids}, values == VOID)
 
 

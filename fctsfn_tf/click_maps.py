@@ -56,8 +56,18 @@ def _reach(position: float, size: int) -> tuple[int, int]:
 
 
 def distance_maps(clicks: Iterable[Click], height: int, width: int) -> np.ndarray:
-    """The (height, width, 2) float32 distance maps of `clicks` (Eq. 1); see `DistanceMaps`."""
-    return DistanceMaps(height, width, clicks).maps
+    """The (height, width, 2) float32 distance maps of `clicks` (Eq. 1); see `DistanceMaps`.
+
+    Quicker than click by click: one root for all clicks.
+    """
+    squared = np.full((2, height, width), TRUNCATION**2, np.float32)
+    rows, cols = np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64)
+    for click in clicks:
+        channel = squared[0 if click.is_positive else 1]
+        squared_rows = ((rows - click.row) ** 2).astype(np.float32)
+        squared_cols = ((cols - click.col) ** 2).astype(np.float32)
+        np.minimum(channel, squared_rows[:, None] + squared_cols, out=channel)
+    return np.sqrt(squared).transpose(1, 2, 0)
 
 
 def disk_maps(clicks: Iterable[Click], height: int, width: int) -> np.ndarray:

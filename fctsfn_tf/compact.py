@@ -66,10 +66,13 @@ class ClickAttention(layers.Layer):
         values = ops.reshape(values, (batch, height * width, values.shape[-1]))
         disks = ops.reshape(disks, (batch, height * width, 2))
 
+        # UNCLICKED, its logarithm and the quotient by it are beyond half precision.
+        disks = ops.cast(disks, "float32")
         covered = ops.sum(disks, axis=-1) + UNCLICKED  # (B, hw)
         similarity = ops.matmul(queries, keys) * depth**-0.5
-        attention = ops.softmax(similarity + ops.log(covered)[:, None, :], axis=-1)  # (B, hw, hw)
-        signs = disks / covered[:, :, None]
+        similarity = ops.cast(similarity, "float32") + ops.log(covered)[:, None, :]
+        attention = ops.cast(ops.softmax(similarity, axis=-1), values.dtype)  # (B, hw, hw)
+        signs = ops.cast(disks / covered[:, :, None], values.dtype)
         attended = ops.matmul(attention, ops.concatenate([signs, values], axis=-1))
         return ops.reshape(attended, (batch, height, width, 2 + values.shape[-1]))
 
@@ -169,6 +172,16 @@ def compact_network(
     x = BilinearUpsampling(2, name="refined_up")(x)
     logits = CropLike(name="crop", dtype="float32")([x, click_maps])  # (B, H, W, 1)
     return keras.Model({"image": image, "click_maps": click_maps}, logits, name=name)
+
+
+def freeze_backbone(network: keras.Model) -> None:
+    """Let everything learn but MobileNetV2, whose BatchNorm then stays in inference mode as well.
+
+    Args:
+        network: of `compact_network`; compile it afterwards.
+    """
+    for layer in network.layers:
+        layer.trainable = not is_backbone(layer)
 
 
 def is_backbone(layer: layers.Layer) -> bool:

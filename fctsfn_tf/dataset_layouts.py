@@ -56,7 +56,28 @@ def open_dataset(
         InputError: no such directory, no layout that is known, no such list, or a photograph
             without its mask.
     """
-    directory = Path(directory)
+    known, inner = _recognised(Path(directory), kind)
+    layout = LAYOUTS[known]
+    return _checked(known, layout.read(inner, split), Path(directory), layout.is_empty_allowed)
+
+
+def list_splits(directory: str | Path, kind: str | None = None) -> list[str]:
+    """The names of the lists that a data set has, for `split` of `open_dataset`; often none.
+
+    Raises:
+        InputError: no such directory, or no layout that is known.
+    """
+    known, inner = _recognised(Path(directory), kind)
+    paths = (path for pattern in LAYOUTS[known].lists for path in inner.glob(pattern))
+    return sorted({path.stem.removeprefix("instances_") for path in paths})
+
+
+def _recognised(directory: Path, kind: str | None) -> tuple[str, Path]:
+    """The layout of a directory, and where in it the data set lies.
+
+    Raises:
+        InputError: see `list_splits`.
+    """
     if not directory.is_dir():
         raise InputError(
             f"A data set must be a directory. Check the path. Received {printable(directory)}."
@@ -67,8 +88,7 @@ def open_dataset(
         layout = LAYOUTS[known]
         for inner in layout.inner_directories:
             if layout.is_here(directory / inner):
-                images = layout.read(directory / inner, split)
-                return _checked(known, images, directory, layout.is_empty_allowed)
+                return known, directory / inner
     names = [printable(path.name) for path in sorted(directory.iterdir())]
     found = ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
     expected = "; ".join(
@@ -105,6 +125,7 @@ class Layout:
         description: for the message that a directory has none of the layouts.
         is_here: whether a directory has this layout.
         read: (directory, split) → its photographs.
+        lists: patterns of the files that name its splits.
         inner_directories: where in an archive's folder it lies.
         is_empty_allowed: whether photographs without an object belong to it.
     """
@@ -112,6 +133,7 @@ class Layout:
     description: str
     is_here: Callable[[Path], bool]
     read: Callable[[Path, str | None], list[AnnotatedImage]]
+    lists: tuple[str, ...]
     inner_directories: tuple[str, ...] = (".",)
     is_empty_allowed: bool = False
 
@@ -126,16 +148,22 @@ LAYOUTS = {
         "JPEGImages/, SegmentationObject/, ImageSets/Segmentation/",
         _has("JPEGImages", "SegmentationObject"),
         read_voc,
+        ("ImageSets/Segmentation/*.txt",),
         (".", "VOC2012", "VOCdevkit/VOC2012"),
     ),
     "sbd": Layout(
-        "img/, inst/", _has("img", "inst"), read_sbd, (".", "dataset", "benchmark_RELEASE/dataset")
+        "img/, inst/",
+        _has("img", "inst"),
+        read_sbd,
+        ("*.txt",),
+        (".", "dataset", "benchmark_RELEASE/dataset"),
     ),
     # An object may leave the picture.
     "davis": Layout(
         "JPEGImages/480p/, Annotations/480p/",
         _has("JPEGImages/480p", "Annotations/480p"),
         read_davis,
+        ("ImageSets/*/*.txt",),
         (".", "DAVIS"),
         is_empty_allowed=True,
     ),
@@ -144,12 +172,14 @@ LAYOUTS = {
         "annotations/instances_<split>.json or one COCO file, beside images",
         is_coco,
         read_coco,
+        ("annotations/instances_*.json",),
         is_empty_allowed=True,
     ),
-    "labelme": Layout("photographs with a labelme .json each", is_labelme, read_labelme),
+    "labelme": Layout("photographs with a labelme .json each", is_labelme, read_labelme, ()),
     "folder": Layout(
         " or ".join(f"{images}/ and {masks}/" for images, masks in FOLDER_PAIRS),
         lambda directory: folder_pair(directory) is not None,
         read_folder,
+        ("*.txt",),
     ),
 }

@@ -36,7 +36,7 @@ def initial_clicks(
     for _ in range(_geometric(config, rng) - 1):
         clicks.append(Click(*_random_pixel(gt_mask, rng), True))
     background = ~gt_mask & ~ignore
-    near = background & (cv2.dilate(gt_mask.astype(np.uint8), _disk(config.border_width)) > 0)
+    near = background & (_distance_to(gt_mask) <= config.border_width)
     for _ in range(_geometric(config, rng) - 1):
         region = near if rng.random() < config.border_probability and near.any() else background
         if region.any():
@@ -137,7 +137,10 @@ def paper_clicks(
 
 def _band(gt_mask: np.ndarray, config: PaperClicksConfig) -> np.ndarray:
     """(H, W) bool: the pixels off the object, but near it."""
-    return ~gt_mask & (_distance_to(gt_mask) <= config.band_width)
+    band = np.zeros_like(gt_mask)
+    box = _box_around(gt_mask, int(config.band_width) + 1)
+    band[box] = ~gt_mask[box] & (_distance_to(gt_mask[box]) <= config.band_width)
+    return band
 
 
 def _clicks_on(
@@ -154,12 +157,14 @@ def _clicks_on(
     """
     if number == 0 or not region.any():
         return []
-    inner = region & (_distance_to(~region) > config.margin)
-    pixels = np.argwhere(inner if inner.any() else region)
+    inner = region & (_depth(region) > config.margin)
+    if not inner.any():
+        inner = region
     offset = rng.integers(config.spacing, size=2)
-    on_grid = pixels[(pixels % config.spacing == offset).all(axis=1)]
+    grid = inner[offset[0] :: config.spacing, offset[1] :: config.spacing]
+    on_grid = np.argwhere(grid) * config.spacing + offset
     if len(on_grid) == 0:
-        on_grid, number = pixels, 1
+        on_grid, number = np.argwhere(inner), 1
     chosen = rng.choice(len(on_grid), min(number, len(on_grid)), replace=False)
     return [Click(int(row), int(col), is_positive) for row, col in on_grid[chosen]]
 
@@ -175,7 +180,7 @@ def _spread_clicks(band: np.ndarray, number: int, rng: np.random.Generator) -> l
     left, top, width, height = cv2.boundingRect(band.astype(np.uint8))
     box = np.s_[top : top + height, left : left + width]
     rows, cols = np.ogrid[top : top + height, left : left + width]
-    squared = np.where(band, _distance_to(~band), 0).astype(np.float64)[box] ** 2
+    squared = _depth(band).astype(np.float64)[box] ** 2
     pixels = np.argwhere(band)
     row, col = pixels[rng.integers(len(pixels))]
     clicks = [Click(int(row), int(col), False)]
@@ -186,6 +191,26 @@ def _spread_clicks(band: np.ndarray, number: int, rng: np.random.Generator) -> l
         row, col = np.unravel_index(squared.argmax(), squared.shape) + np.array([top, left])
         clicks.append(Click(int(row), int(col), False))
     return clicks
+
+
+def _depth(region: np.ndarray) -> np.ndarray:
+    """(H, W) float32: distance of each pixel of the region to the nearest other one, else 0.
+
+    The image's border is no boundary.
+    """
+    depth = np.zeros(region.shape, np.float32)
+    box = _box_around(region, 1)  # what lies beyond is farther away than the pixels in between
+    depth[box] = _distance_to(~region[box])
+    return depth
+
+
+def _box_around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The rows and columns of the mask, which must not be empty, and `margin` pixels more."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return (
+        slice(max(top - margin, 0), top + height + margin),
+        slice(max(left - margin, 0), left + width + margin),
+    )
 
 
 def _distance_to(mask: np.ndarray) -> np.ndarray:
@@ -210,7 +235,3 @@ def _random_pixel(region: np.ndarray, rng: np.random.Generator) -> tuple[int, in
     pixels = np.flatnonzero(region)
     row, col = divmod(int(pixels[rng.integers(len(pixels))]), region.shape[1])
     return row, col
-
-
-def _disk(radius: int) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))

@@ -23,7 +23,8 @@ import numpy as np
 
 from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object, predictor_segment
+from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
+from fctsfn_tf.segmenters import PredictorSegment
 
 NUM_CLICKS = 5
 SHOWN_CLICKS = (1, 3, 5)
@@ -31,7 +32,7 @@ SHOWN_CLICKS = (1, 3, 5)
 
 def measure(samples: list[Sample], predictor) -> np.ndarray:  # noqa: ANN001 (Keras is not loaded)
     """IoUs, (objects, NUM_CLICKS)."""
-    segment = predictor_segment(predictor)
+    segment = PredictorSegment(predictor)
     protocol = replace(PROTOCOLS["ritm"], max_clicks=NUM_CLICKS)
     rows = []
     for sample in samples:

@@ -27,8 +27,12 @@ IMPORT_NAMES = {
     "torch": "torch",
     "huggingface_hub": "huggingface_hub",
     "SciPy": "scipy",
+    "PyAMG": "pyamg",
     "scikit-image": "skimage",
+    "KerasHub": "keras_hub",
+    "Matplotlib": "matplotlib",
     "scikit-learn": "sklearn",
+    "tensorflow-datasets": "tensorflow_datasets",
 }
 
 
@@ -50,6 +54,7 @@ class Row(NamedTuple):
 
     libraries: frozenset[str]
     optional: frozenset[str]
+    own: frozenset[str] = frozenset()  # "here only": the module is nothing without
 
 
 class Imported(NamedTuple):
@@ -67,14 +72,16 @@ def read_rows(text: str) -> dict[str, Row]:
         if module is None:
             continue
         note = re.search(r"  \(([^()]*)\)$", line)
-        optional = frozenset()
+        optional = own = frozenset()
         for part in note.group(1).split("; ") if note else ():
             if part.startswith("+"):
                 optional = import_names(part.removeprefix("+"))
+            elif part.endswith(" here only"):
+                own = import_names(part.removesuffix(" here only"))
             else:
                 assert part.endswith(" from here"), f"Cannot read the note ({part}) of: {line}"
                 everywhere |= import_names(part.removesuffix(" from here"))
-        rows[module_name(module.group(1))] = Row(everywhere, optional)
+        rows[module_name(module.group(1))] = Row(everywhere, optional, own)
     return rows
 
 
@@ -117,11 +124,13 @@ def complaints(module: str, source: str, rows: dict[str, Row]) -> list[str]:
     for name, line, in_function in read_imports(source):
         top, _, rest = name.partition(".")
         if top == PACKAGE.name:
+            if rest in rows and rows[rest].own:
+                found.append(f"{module}.py:{line} imports {name}, which needs a library")
             if rest not in [*above, "__version__"]:
                 found.append(f"{module}.py:{line} imports {name}, which is not in a row above")
         elif top in row.optional and not in_function:
             found.append(f"{module}.py:{line} imports {top} outside of a function")
-        elif top not in row.libraries | row.optional | sys.stdlib_module_names:
+        elif top not in row.libraries | row.optional | row.own | sys.stdlib_module_names:
             found.append(f"{module}.py:{line} imports {top}, which its row does not name")
     return found
 
@@ -159,6 +168,7 @@ fctsfn_tf/
   second.py   the second  (numpy from here)
   third.py    the third  (keras from here; +TensorFlow, JAX)
   fourth.py   the fourth
+  alone.py    alone  (torch here only)
   pack/fifth.py      the fifth
   pack/__init__.py   the package
 ```
@@ -179,6 +189,8 @@ fctsfn_tf/
         ("fourth", "import keras, numpy", None),
         ("fourth", "def f():\n    import jax", "imports jax, which its row does not name"),
         ("fourth", "from fctsfn_tf.pack.fifth import x", "not in a row above"),
+        ("alone", "import torch", None),
+        ("pack.fifth", "from fctsfn_tf import alone", "which needs a library"),
         ("pack.fifth", "from fctsfn_tf.fourth import x", None),
         ("pack.fifth", "from fctsfn_tf.pack import x", "not in a row above"),
         ("pack", "from fctsfn_tf.pack.fifth import x", None),

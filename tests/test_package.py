@@ -24,6 +24,10 @@ PACKAGE = ROOT / "fctsfn_tf"
 LOCKS = {"run.txt": (), "test.txt": ("test",), "jax.txt": ("jax", "test")}
 
 
+# Modules that are nothing without a library of their own, and the program.
+WITH_A_LIBRARY = ("tfds_builders", "__main__")
+
+
 def run_python(code: str, **variables: str) -> str:
     """What a fresh interpreter prints for `code`."""
     command = [sys.executable, "-c", code]
@@ -96,9 +100,9 @@ def test_graph_cut_is_the_module_before_and_after_use():
 
 def test_every_module_imports_without_the_optional_libraries():
     paths = [path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py")]
-    modules = sorted(".".join(path.parts) for path in paths if path.name != "__main__")
+    modules = sorted(".".join(path.parts) for path in paths if path.name not in WITH_A_LIBRARY)
     backend = keras.backend.backend()
-    absent = {"maxflow", "huggingface_hub", "scipy", "skimage", "sklearn"}
+    absent = {"maxflow", "huggingface_hub", "matplotlib", "pyamg", "scipy", "sklearn"}
     absent |= {"tensorflow", "jax", "torch"} - {backend}
     if find_spec("jax"):
         absent -= {"jax", "scipy"}  # Keras itself imports them where JAX is installed
@@ -109,6 +113,15 @@ def test_every_module_imports_without_the_optional_libraries():
         "print(len(sys.modules))"
     )
     assert int(run_python(code, KERAS_BACKEND=backend)) > len(modules)
+
+
+def test_a_module_that_needs_a_library_says_how_to_get_it():
+    code = (
+        "import sys; sys.modules['tensorflow_datasets'] = None\n"
+        "try: import fctsfn_tf.tfds_builders\n"
+        "except ImportError as error: print(error)"
+    )
+    assert "pip install 'fctsfn-tf[datasets]'" in run_python(code)
 
 
 # Metadata
