@@ -22,7 +22,13 @@ from fctsfn_tf.click_maps import disk_maps, distance_maps
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.export import MANIFEST_FILE, export_parts, export_preset, with_stored_weights
+from fctsfn_tf.export import (
+    MANIFEST_FILE,
+    Parts,
+    export_parts,
+    export_preset,
+    with_stored_weights,
+)
 from fctsfn_tf.image_io import read_image
 from fctsfn_tf.model import FCTSFN
 from fctsfn_tf.presets import PRESETS_DIRECTORY, load_preset, save_preset
@@ -106,6 +112,13 @@ def paper_preset(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def paper(paper_preset) -> tuple[keras.Model, PredictorConfig, Parts]:
+    """The network of `paper_preset`, its configuration and its parts."""
+    model, config = load_preset(paper_preset)
+    return model, config, export_parts(model)
+
+
 # Other runtimes: (export directory) → function of inputs that gives logits
 
 
@@ -180,12 +193,12 @@ def test_other_runtimes_give_the_preset_s_probabilities(form, cases, compact, tm
 
 
 @needs_tensorflow
-def test_the_paper_s_network_is_exported_too(paper_preset, tmp_path):
+def test_the_paper_s_network_is_exported_too(paper_preset, paper, tmp_path):
     manifest = export_preset(tmp_path / "export", paper_preset, "savedmodel")
     assert manifest["click_maps"]["channels"] == 2
     assert manifest["preset"]["name"] == "paper"
     assert manifest["licence"] == "None: it is random."
-    model, config = load_preset(paper_preset)
+    model, config, _ = paper
     run = savedmodel_runtime(tmp_path / "export", manifest)
     for photograph in photographs():
         inputs = inputs_of(photograph, config)
@@ -218,14 +231,16 @@ def check_manifest(directory: Path, preset: Path) -> dict:
 
 
 @pytest.fixture
-def quick_writer(monkeypatch):
-    """ONNX parts written in no time, so that the directory around them can be tested."""
+def quick_writer(paper, monkeypatch):
+    """ONNX parts made and written in no time, so that the directory around them can be tested."""
 
     def write(part, directory, name, form, dtype):
         (directory / f"{name}.onnx").write_text(f"{name} {dtype}")
 
     monkeypatch.setattr("fctsfn_tf.export._write_part", write)
     monkeypatch.setattr("fctsfn_tf.export.ONNX_MODULES", ())
+    monkeypatch.setattr("fctsfn_tf.export.load_preset", lambda preset: paper[:2])
+    monkeypatch.setattr("fctsfn_tf.export.export_parts", lambda model: paper[2])
     return write
 
 
@@ -295,10 +310,15 @@ def test_bad_requests_say_what_to_do(arguments, message, tmp_path):
 
 
 @needs_tensorflow
-def test_an_output_below_a_file_is_refused(tmp_path):
+def test_outputs_that_cannot_be_are_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made"):
         export_preset(tmp_path / "file" / "export", form="savedmodel")
+    with pytest.raises(InputError, match="cannot be a file's name"):
+        export_preset(tmp_path / ("long" * 100), form="savedmodel")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="exists already"):
+        export_preset(tmp_path / "link", form="savedmodel", overwrite=True)
 
 
 @needs_tensorflow
@@ -431,14 +451,14 @@ def test_the_browser_model_answers_as_the_preset(cases, compact, tmp_path):
 
 @needs_tensorflow
 @needs_converter
-def test_tfjs_gives_keras_probabilities(paper_preset, tmp_path):
+def test_tfjs_gives_keras_probabilities(paper_preset, paper, tmp_path):
     export = tmp_path / "export"
     manifest = export_preset(export, paper_preset, "tfjs")
     for part in ("image_part", "click_part"):
         topology = json.loads((export / manifest[part]["file"]).read_text())["modelTopology"]
         # One operation a convolution: nothing of what converters make of BatchNorm is left.
         assert not {"FusedBatchNormV3", "Rsqrt"} & {node["op"] for node in topology["node"]}
-    model, config = load_preset(paper_preset)
+    model, config, _ = paper
     cases = [inputs_of(photograph, config) for photograph in photographs()]
     (tmp_path / "cases").mkdir()
     answers = answers_in_node(export, cases, tmp_path / "cases")
@@ -484,11 +504,13 @@ def test_what_uint8_stores_how(tmp_path):
             np.testing.assert_allclose(read, expected, atol=np.ptp(expected) / 255)
 
 
-def test_parts_exchange_features_by_name(compact):
-    parts = export_parts(compact)
+def test_parts_exchange_features_by_name(paper):
+    parts = paper[2]
     assert parts.image.output.keys() == set(parts.features)
     assert parts.click.input.keys() == {*parts.features, "click_maps"}
-    assert [name.split("_")[1] for name in parts.features] == [*"0123456"]
+    numbers = [int(name.split("_")[1]) for name in parts.features]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] > 9  # where the order of the names is another
 
 
 def test_biases_of_one_channel_get_one_axis():
