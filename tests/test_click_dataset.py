@@ -136,6 +136,8 @@ def test_seed_epoch_and_index_decide_whatever_the_order(dataset, config):
         assert (flat(different)[1] != flat(expected[0, 0])[1]).any()
     again.epoch = 1
     assert_equal(again[0], expected[1, 0])
+    alone = ClickDataset(dataset.only({"3"}), config)  # the same photograph in every epoch
+    assert (flat(alone.batch(0, 0))[1] != flat(alone.batch(1, 0))[1]).any()
 
 
 def test_an_epoch_shows_every_photograph_once(dataset, monkeypatch):

@@ -12,6 +12,7 @@ from test_dataset_layouts import (
     HEIGHT,
     WIDTH,
     coco_content,
+    two_objects,
     write_davis,
     write_grey,
     write_image,
@@ -32,11 +33,7 @@ builders = pytest.importorskip("fctsfn_tf.tfds_builders")
 
 @pytest.fixture
 def labels():
-    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
-    labels[2:8, 3:9] = 1
-    labels[10:16, 20:28] = 2
-    labels[9, 20:28] = 255
-    return labels
+    return two_objects()
 
 
 def stand_in(name, directory, labels):
