@@ -7,21 +7,29 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops
 
+from fctsfn_tf.benchmark_peers import PEERS, made_up_clicks, made_up_photograph
 from fctsfn_tf.compact import ClickAttention
 from fctsfn_tf.encode_once import compiled_parts, split
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.model import FCTSFN, SSFCN, TSLFN, TSLFNMinus
+from fctsfn_tf.segmenters import Segment
 
 # The size MSRN is trained at (paper §3.3).
 HEIGHT, WIDTH = 240, 320
 # Runs before the clock starts: the first ones compile.
 WARM_UP_RUNS = 2
+# Clicks that a peer is given, and the click that is timed at each image size: both signs are there.
+NUM_PEER_CLICKS = TIMED_CLICK = 3
+# Images of the curves of cost.
+CURVE_RUNS = 3
 
 NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "FCTSFN": FCTSFN,
@@ -47,65 +55,212 @@ class Cost(NamedTuple):
     click_macs: int
 
 
+class Timing(NamedTuple):
+    """Wall-clock seconds of several runs: the median, and what 95 % of them stay within."""
+
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; None is not known or does not apply.
+
+    Attributes:
+        name: of the network or peer.
+        parameters, image_macs, click_macs: see `Cost`.
+        image, click: times of the image part and of a click.
+        peak_bytes: memory at its peak, above what the process held before.
+        remark: why there is nothing else.
+    """
+
+    name: str
+    parameters: int | None = None
+    image_macs: int | None = None
+    click_macs: int | None = None
+    image: Timing | None = None
+    click: Timing | None = None
+    peak_bytes: int | None = None
+    remark: str = ""
+
+
 def benchmark_table(
     names: Sequence[str] | None = None,
     height: int = HEIGHT,
     width: int = WIDTH,
     runs: int = 3,
     rng: np.random.Generator | None = None,
+    peers: Sequence[str] = (),
 ) -> str:
-    """A Markdown table with one row per network.
+    """A Markdown table with one row per network and peer.
 
     Args:
         names: of `NETWORKS`; None for all of them.
         height, width: of the image, in pixels. The networks pad it to multiples of 32.
-        runs: timed runs of each part, whose median is shown; 0 to time nothing, which needs no
-            memory for weights (FCTSFN's are 577 MB).
+        runs: timed runs of each part; 0 to time nothing, which needs no memory for weights
+            (FCTSFN's are 577 MB), and leaves the peers out.
         rng: draws the timed inputs; None for a fixed seed.
+        peers: of `benchmark_peers.PEERS`; a peer whose library is missing says so in its row.
 
     Returns:
-        Columns: parameters in millions; GMAC of both parts; with `runs`, seconds of both parts; and
-        what a click would cost more if the image part ran again, by seconds or else by GMAC.
+        Columns: parameters in millions; GMAC of both parts; with `runs`, seconds of both parts
+        (median and 95th percentile), the peak of memory, and the time of a click as a multiple of
+        the first row's; and what a click would cost more if the image part ran again, by seconds or
+        else by GMAC.
 
     Raises:
-        InputError: an unknown name, or a size or number of runs that makes no sense.
+        InputError: an unknown name, or a size or number of runs out of range.
     """
     names = list(NETWORKS) if names is None else list(names)
     unknown = [name for name in names if name not in NETWORKS]
+    unknown += [name for name in peers if name not in PEERS]
     if unknown:
         raise InputError(
-            f"A network must be one of {', '.join(NETWORKS)}. Received {', '.join(unknown)}."
+            f"`names` must be among {', '.join(NETWORKS)}, `peers` among {', '.join(PEERS)}. "
+            f"Received {', '.join(unknown)}."
         )
     if min(height, width) < 1 or runs < 0:
         raise InputError(
-            "A benchmark needs a height and width of at least 1 pixel and 0 or more runs. "
+            "The size must be at least 1 × 1 pixel and `runs` 0 or more. "
             f"Received {height} × {width} and {runs} runs."
         )
     rng = np.random.default_rng(0) if rng is None else rng
-    seconds_columns = ["s image", "s click"] if runs else []
-    header = [
-        "network",
-        "M parameters",
-        "GMAC image",
-        "GMAC click",
-        *seconds_columns,
-        "whole ÷ click",
-    ]
-    rows = [header, ["---"] + ["---:"] * (len(header) - 1)]
-    rows += [_row(name, height, width, runs, rng) for name in names]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _row(name: str, height: int, width: int, runs: int, rng: np.random.Generator) -> list[str]:
-    """One line of the table; the network lives only here."""
-    model = built_without_weights(NETWORKS[name])
-    parameters, image, click = cost(model, height, width)
-    cells = [name, f"{parameters / 1e6:.3f}", f"{image / 1e9:.2f}", f"{click / 1e9:.2f}"]
+    rows = [_network_row(name, height, width, runs, rng) for name in names]
     if runs:
-        image, click = seconds_per_part(NETWORKS[name](), height, width, runs, rng)
-        cells += [f"{image:.3f}", f"{click:.3f}"]
-        gc.collect()  # a Keras model is full of cycles; two of FCTSFN's need not fit in memory
-    return [*cells, f"{(image + click) / click:.1f}×"]
+        rows += [_peer_row(name, height, width, runs, rng) for name in peers]
+    return _markdown(rows, bool(runs))
+
+
+def _network_row(name: str, height: int, width: int, runs: int, rng: np.random.Generator) -> Row:
+    """The network lives only here."""
+    parameters, image_macs, click_macs = cost(built_without_weights(NETWORKS[name]), height, width)
+    row = Row(name, parameters, image_macs, click_macs)
+    if not runs:
+        return row
+    memory = _PeakMemory()
+    image, click = seconds_per_part(NETWORKS[name](), height, width, runs, rng)
+    row = replace(row, image=image, click=click, peak_bytes=memory.peak_bytes())
+    gc.collect()  # a Keras model is full of cycles; two of FCTSFN's need not fit in memory
+    return row
+
+
+def _peer_row(name: str, height: int, width: int, runs: int, rng: np.random.Generator) -> Row:
+    memory = _PeakMemory()
+    photograph = made_up_photograph(height, width, rng)
+    try:
+        work = PEERS[name](photograph, made_up_clicks(height, width, NUM_PEER_CLICKS))
+    except InputError as error:
+        return Row(name, remark=str(error))
+    image = None if work.encode is None else _timing(work.encode, runs)
+    click = _timing(work.click, runs)
+    row = Row(name, work.parameters, None, None, image, click, memory.peak_bytes())
+    gc.collect()
+    return row
+
+
+def _markdown(rows: list[Row], is_timed: bool) -> str:
+    header = ["network", "M parameters", "GMAC image", "GMAC click"]
+    if is_timed:
+        header += ["s image", "p95", "s click", "p95", "peak MB", "click ÷ first row's"]
+    header.append("whole ÷ click")
+    first = next((row.click for row in rows if row.click), None)
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1)]
+    for row in rows:
+        cells = [
+            _scaled(value, scale, form)
+            for value, scale, form in (
+                (row.parameters, 1e6, ".3f"),
+                (row.image_macs, 1e9, ".2f"),
+                (row.click_macs, 1e9, ".2f"),
+            )
+        ]
+        image, click = row.image_macs, row.click_macs
+        if is_timed:
+            times = [
+                second for timing in (row.image, row.click) for second in timing or (None, None)
+            ]
+            cells += [_scaled(second, 1, ".3f") for second in times]
+            cells.append(_scaled(row.peak_bytes, 1e6, ".0f"))
+            cells.append(f"{row.click.median / first.median:.2f}×" if row.click else row.remark)
+            image, click = (timing and timing.median for timing in (row.image, row.click))
+        cells.append(f"{(image + click) / click:.1f}×" if image and click else "–")
+        lines.append([row.name, *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _scaled(value: float | None, scale: float, form: str) -> str:
+    return "–" if value is None else format(value / scale, form)
+
+
+class _PeakMemory:
+    """The most memory that the process holds from now on, by Linux' own account."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._before = self._kilobytes("VmRSS")
+        try:
+            # Starts the account of the peak anew (see proc(5)).
+            Path("/proc/self/clear_refs").write_text("5")
+        except OSError:
+            self._before = None
+
+    def peak_bytes(self) -> int | None:
+        """The peak above what was held at first; None where the system does not tell."""
+        peak = self._kilobytes("VmHWM")
+        if peak is None or self._before is None:
+            return None
+        return max(0, peak - self._before) * 1024
+
+    @staticmethod
+    def _kilobytes(name: str) -> int | None:
+        try:
+            text = Path("/proc/self/status").read_text(encoding="ascii")
+        except OSError:
+            return None
+        return int(text.partition(f"{name}:")[2].split()[0])
+
+
+def cost_by_size_and_clicks(
+    segments: dict[str, Segment], sizes: Sequence[tuple[int, int]], num_clicks: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds of a click by image size, and by how many clicks there are.
+
+    Args:
+        segments: what segments, by name; see `segmenters`.
+        sizes: (height, width) of images. At each, the third click is timed.
+        num_clicks: 1 … so many are timed, at the first of `sizes`.
+
+    Returns:
+        {name: seconds per size} and {name: seconds per number of clicks}, less the work on the
+        image alone where the method tells it; the median of `CURVE_RUNS` images.
+    """
+    rng = np.random.default_rng(0)
+    by_size: dict[str, list[float]] = {}
+    by_clicks: dict[str, list[float]] = {}
+    for name, segment in segments.items():
+        by_size[name] = [
+            _click_seconds(segment, *size, TIMED_CLICK, rng)[TIMED_CLICK - 1] for size in sizes
+        ]
+        by_clicks[name] = _click_seconds(segment, *sizes[0], num_clicks, rng)
+    return by_size, by_clicks
+
+
+def _click_seconds(
+    segment: Segment, height: int, width: int, num_clicks: int, rng: np.random.Generator
+) -> list[float]:
+    """Seconds of click 1 … `num_clicks`, medians over images; one image more warms up."""
+    runs = []
+    for _ in range(1 + CURVE_RUNS):
+        image = made_up_photograph(height, width, rng)
+        clicks = made_up_clicks(height, width, num_clicks)
+        previous, seconds = None, []
+        for number in range(1, num_clicks + 1):
+            started = time.perf_counter()
+            previous = segment(image, clicks[:number], previous)
+            encode = getattr(segment, "encode_seconds", 0.0)
+            seconds.append(time.perf_counter() - started - encode)
+        runs.append(seconds)
+    return [statistics.median(times) for times in zip(*runs[1:], strict=True)]
 
 
 def built_without_weights(build: Callable[[], keras.Model]) -> keras.Model:
@@ -134,8 +289,8 @@ def cost(model: keras.Model, height: int, width: int) -> Cost:
 
 def seconds_per_part(
     model: keras.Model, height: int, width: int, runs: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Median seconds of the image part and of the click part, each on a batch of one.
+) -> tuple[Timing, Timing]:
+    """Seconds of the image part and of the click part, each on a batch of one.
 
     Args:
         model: a network that `encode_once.split` can cut.
@@ -157,17 +312,18 @@ def seconds_per_part(
     def click() -> None:
         ops.convert_to_numpy(click_part([*features, click_maps]))
 
-    return _median_seconds(encode, runs), _median_seconds(click, runs)
+    return _timing(encode, runs), _timing(click, runs)
 
 
-def _median_seconds(run: Callable[[], Any], runs: int) -> float:
-    """Median wall-clock seconds of `run`, warmed up."""
+def _timing(run: Callable[[], Any], runs: int) -> Timing:
+    """Wall-clock seconds of `run`, warmed up."""
     seconds = []
     for _ in range(WARM_UP_RUNS + runs):
         start = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[WARM_UP_RUNS:])
+    timed = seconds[WARM_UP_RUNS:]
+    return Timing(statistics.median(timed), float(np.quantile(timed, 0.95)))
 
 
 # Multiply–accumulates

@@ -12,9 +12,10 @@ import numpy as np
 from fctsfn_tf.annotated_images import Sample
 from fctsfn_tf.config import PredictorConfig
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object, predictor_segment
+from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.metrics import number_of_clicks
 from fctsfn_tf.predictor import Predictor
+from fctsfn_tf.segmenters import PredictorSegment
 
 TARGETS = (0.85, 0.90)
 
@@ -68,7 +69,7 @@ class ClickEvaluation(keras.callbacks.Callback):
     def evaluate(self, model: keras.Model) -> dict[str, float]:
         """The numbers of a network, or of one within `IterativeClicks`, as they stand now."""
         network = getattr(model, "network", model)
-        segment = predictor_segment(Predictor(network, self._config))
+        segment = PredictorSegment(Predictor(network, self._config))
         results = [evaluate_object(segment, one, self._protocol) for one in self._samples]
         failed = [result for result in results if result.failure is not None]
         if failed:

@@ -210,14 +210,19 @@ class ClickDataset(keras.utils.PyDataset):
             place[...] = pixels
         return {"image": image, "click_maps": np.stack(maps)}, np.stack(targets)
 
-    def as_tf_dataset(self, num_parallel_calls: int | None = None) -> Any:
+    def as_tf_dataset(
+        self, num_parallel_calls: int | None = None, epochs: int | None = None
+    ) -> Any:
         """The same batches as a `tf.data.Dataset`, made `num_parallel_calls` at a time.
 
-        In training it goes on without end, from the present epoch's first batch: name
+        In training it starts at the present epoch's first batch and holds all epochs in a row: name
         `steps_per_epoch=len(data)` in `model.fit`. Otherwise it is the one epoch.
 
         Args:
             num_parallel_calls: None lets tf.data choose.
+            epochs: how many there are in training; None for no end. Under
+                MultiWorkerMirroredStrategy give it the number that `fit` gets: a program that ends
+                while a batch is being made would wait for that batch for ever.
         """
         import tensorflow as tf
 
@@ -238,7 +243,9 @@ class ClickDataset(keras.utils.PyDataset):
             return {"image": arrays[0], "click_maps": arrays[1]}, arrays[2]
 
         first = self.epoch * per_epoch
-        last = tf.int64.max if self.is_training else per_epoch
+        last = per_epoch
+        if self.is_training:
+            last = tf.int64.max if epochs is None else first + epochs * per_epoch
         calls = tf.data.AUTOTUNE if num_parallel_calls is None else num_parallel_calls
         return tf.data.Dataset.range(first, last).map(batch, calls).prefetch(PREFETCH)
 

@@ -1,59 +1,50 @@
-"""A click protocol over anything that segments: objects → IoU after every click → a results file.
+"""A click protocol over anything that segments: objects → IoU after every click.
 
 The robot user clicks, `segment(image, clicks, previous)` answers with a probability, the protocol
-makes a mask of it, and so on. What segments may be a network (`predictor_segment`) or any function.
-An object on which something goes wrong is named and counted, never averaged in.
-
-A results file is JSON:
-
-    {
-      "format": 1,
-      "run": {"data": ..., "preset": ..., "seed": ..., "protocol": {...}, "versions": {...}, ...},
-      "summary": {"clicks_to_90": ..., "failures_at_90": ..., "mean_iou": [...], ...},
-      "objects": [{"name": ..., "ious": [...], "clicks": [[x, y, label], ...], ...}, ...]
-    }
-
-While an evaluation runs, the same objects lie as JSON lines beside it in `<file>.partial`, from
-which a run that was killed goes on.
+makes a mask of it, and so on. What segments may be a network or a classical method (`Segmenter`),
+or any function. An object on which something goes wrong is named and counted, never averaged in.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import statistics
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from importlib import metadata
-from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import cv2
 import numpy as np
 
-from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
-from fctsfn_tf.baselines import BASELINES
-from fctsfn_tf.baselines.seeds import SEED_RADIUS
+from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage, Dataset, Sample, samples_of
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import atomic_write, check_writable
-from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
-from fctsfn_tf.metrics import MAX_CLICKS, iou, number_of_clicks, number_of_failures
+from fctsfn_tf.files import check_writable, printable
+from fctsfn_tf.graph_cut import (
+    DEFAULT_PARAMETERS,
+    GraphCutParameters,
+    click_constraints,
+    graph_cut,
+)
+from fctsfn_tf.metrics import MAX_CLICKS, boundary_iou, decidability_index, iou
+from fctsfn_tf.results import ObjectResult, PartialResults, Results, write_results
 from fctsfn_tf.robot_user import jittered, next_click_paper, next_click_ritm
+from fctsfn_tf.segmenters import Segment, Segmenter
 
-if TYPE_CHECKING:
-    from fctsfn_tf.predictor import Predictor
-
-FORMAT = 1
-# IoUs of NoC@80 … NoC@95: the paper's are 85 % and 90 % (§4.1), the literature's 80 to 95 %.
-TARGETS = (0.80, 0.85, 0.90, 0.95)
 NEXT_CLICK = {"paper": next_click_paper, "ritm": next_click_ritm}
+# Which errors the robot user may click (paper §4.2).
+CHOICES = ("free-choice", "all-positive", "single-positive")
+# So far from a click, in pixels, responses count as its own in the decidability index (§4.2).
+DECIDABILITY_RADIUS = 10
 # Packages that can change a result; those that are installed are named in it.
 PACKAGES = (
     "fctsfn-tf",
@@ -61,7 +52,7 @@ PACKAGES = (
     "opencv-python-headless",
     "opencv-python",
     "PyMaxflow",
-    "scikit-image",
+    "pyamg",
     "scikit-learn",
     "scipy",
     "keras",
@@ -71,9 +62,13 @@ PACKAGES = (
     "torch",
 )
 PROGRESS_SECONDS = 10.0
-
-# (image (H, W, 3) uint8, all clicks so far, previous probability or None) → (H, W) float in [0, 1]
-Segment = Callable[[np.ndarray, tuple[Click, ...], np.ndarray | None], np.ndarray]
+# What tells the libraries how many threads a process may start.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +85,10 @@ class Protocol:
             which an object is left, which is quicker and changes no number of clicks to targets up
             to this one.
         is_jittered: True to move every click as a person's hand would, see `robot_user.jittered`.
+        choice: which errors are clicked: "free-choice", all of them; "all-positive", missed object
+            alone; "single-positive", that at the first click and false object afterwards. Where no
+            such error is left, no more clicks are made.
+        measures_decidability: True to measure the decidability index after every click.
 
     Raises:
         InputError: no such rule, or a number outside its range.
@@ -101,11 +100,17 @@ class Protocol:
     max_clicks: int = MAX_CLICKS
     until: float | None = None
     is_jittered: bool = False
+    choice: str = "free-choice"
+    measures_decidability: bool = False
 
     def __post_init__(self) -> None:
         if self.rule not in NEXT_CLICK:
             raise InputError(
                 f"`rule` must be one of {', '.join(NEXT_CLICK)}. Received {self.rule!r}."
+            )
+        if self.choice not in CHOICES:
+            raise InputError(
+                f"`choice` must be one of {', '.join(CHOICES)}. Received {self.choice!r}."
             )
         if not 0 <= self.threshold < 1:
             raise InputError(f"`threshold` must be in [0, 1). Received {self.threshold!r}.")
@@ -125,48 +130,18 @@ PROTOCOLS = {
 }
 
 
-@dataclass(frozen=True)
-class ObjectResult:
-    """What happened on one object.
-
-    Attributes:
-        name: of the sample.
-        clicks: the robot user's clicks, in order.
-        ious: IoU in [0, 1] after click 1, 2, …: `max_clicks` numbers, or fewer if the object was
-            left at `until`. Where nothing was left to correct, no more clicks are made and the last
-            IoU holds for the rest.
-        seconds: wall-clock time of each click, from the click to the mask. The first one includes
-            the image part of a network, unless the object before lies in the same image, and for
-            the first object of all what the network compiles.
-        failure: why the object cannot be counted; None if it can.
-    """
-
-    name: str
-    clicks: tuple[Click, ...] = ()
-    ious: tuple[float, ...] = ()
-    seconds: tuple[float, ...] = ()
-    failure: str | None = None
-
-
-@dataclass(frozen=True)
-class Results:
-    """An evaluation: `run` says of what and how (JSON values), `objects` what came out."""
-
-    run: dict[str, Any]
-    objects: tuple[ObjectResult, ...]
-
-
 def evaluate_object(
-    segment: Segment, sample: Sample, protocol: Protocol, seed: int = 0
+    segment: Segment, sample: Sample, protocol: Protocol, seed: int = 0, position: int = 0
 ) -> ObjectResult:
     """One object clicked by the robot user.
 
     Args:
         segment: called once per click with the image, all clicks so far and its previous answer
-            (None at first).
+            (None at first); see `segmenters`.
         sample: the object.
         protocol: see `Protocol`.
         seed: of the jitter; each object has its own random numbers, whatever came before it.
+        position: of its photograph in the data set, for the record.
 
     Returns:
         The result. It is a failure if the true mask is empty or does not fit the image, if
@@ -175,21 +150,19 @@ def evaluate_object(
     """
     failure = _unusable(sample)
     if failure:
-        return ObjectResult(sample.name, failure=failure)
+        return ObjectResult(sample.name, position, failure=failure)
+    started = time.perf_counter()
+    record = _Record(protocol.measures_decidability)
     rng = np.random.default_rng([seed, zlib.crc32(sample.name.encode())])
     clicks: list[Click] = []
-    ious: list[float] = []
-    seconds: list[float] = []
     probability, mask = None, np.zeros_like(sample.gt_mask)
-    while len(ious) < protocol.max_clicks:
-        click = NEXT_CLICK[protocol.rule](mask, sample.gt_mask, sample.ignore, clicks)
+    while len(record.ious) < protocol.max_clicks:
+        click = _next_click(protocol, mask, sample, clicks, rng)
         if click is None:
-            ious += [ious[-1]] * (protocol.max_clicks - len(ious))
+            record.hold(protocol.max_clicks)
             break
-        if protocol.is_jittered:
-            click = jittered(click, sample.gt_mask, rng, sample.ignore, clicks)
         clicks.append(click)
-        started = time.perf_counter()
+        asked = time.perf_counter()
         try:
             probability = segment(sample.image, tuple(clicks), probability)
             _check_probability(probability, sample.gt_mask.shape)
@@ -197,11 +170,102 @@ def evaluate_object(
             failure = f"click {len(clicks)}: {error}"
             break
         mask = _binarise(probability, sample.image, clicks, protocol)
-        seconds.append(time.perf_counter() - started)
-        ious.append(iou(mask, sample.gt_mask, sample.ignore))
-        if protocol.until is not None and ious[-1] >= protocol.until:
+        record.time(time.perf_counter() - asked, getattr(segment, "encode_seconds", 0.0))
+        record.measure(probability, mask, sample, clicks, protocol)
+        if protocol.until is not None and record.ious[-1] >= protocol.until:
             break
-    return ObjectResult(sample.name, tuple(clicks), tuple(ious), tuple(seconds), failure)
+    robot = time.perf_counter() - started - sum(record.seconds) - sum(record.encode_seconds)
+    return ObjectResult(
+        sample.name,
+        position,
+        tuple(clicks),
+        tuple(record.ious),
+        tuple(record.boundary_ious),
+        tuple(record.decidability),
+        tuple(record.seconds),
+        tuple(record.encode_seconds),
+        # A click that failed is nobody's measured time.
+        0.0 if failure else robot,
+        failure,
+    )
+
+
+class _Record:
+    """What is measured on one object, after each click; see `ObjectResult`."""
+
+    def __init__(self, measures_decidability: bool) -> None:
+        self._measures_decidability = measures_decidability
+        self.ious: list[float] = []
+        self.boundary_ious: list[float] = []
+        self.decidability: list[float] = []
+        self.seconds: list[float] = []
+        self.encode_seconds: list[float] = []
+
+    def time(self, seconds: float, encode_seconds: float) -> None:
+        self.seconds.append(max(0.0, seconds - encode_seconds))
+        self.encode_seconds.append(encode_seconds)
+
+    def measure(
+        self,
+        probability: np.ndarray,
+        mask: np.ndarray,
+        sample: Sample,
+        clicks: list[Click],
+        protocol: Protocol,
+    ) -> None:
+        self.ious.append(iou(mask, sample.gt_mask, sample.ignore))
+        self.boundary_ious.append(boundary_iou(mask, sample.gt_mask, sample.ignore))
+        if self._measures_decidability:
+            self.decidability.append(object_decidability(probability, sample, clicks, protocol))
+
+    def hold(self, max_clicks: int) -> None:
+        """No more clicks are made: what holds now holds for the rest."""
+        for values in (self.ious, self.boundary_ious, self.decidability):
+            values += values[-1:] * (max_clicks - len(values))
+
+
+def object_decidability(
+    probability: np.ndarray, sample: Sample, clicks: list[Click], protocol: Protocol
+) -> float:
+    """Decidability index of the responses around the clicks of the two signs.
+
+    A pixel is around the nearest click within `DECIDABILITY_RADIUS`; ignored ones are left out.
+    Without negative clicks the whole background stands in for their surroundings; with the choice
+    "single-positive", from its first negative click on, the whole object stands in for those of the
+    positive one.
+
+    Source: paper Eq. 2 and §4.2, "free-choice", "all-positive", "single-positive".
+    """
+    around = click_constraints(clicks, *probability.shape, DECIDABILITY_RADIUS)
+    positive, negative = around > 0, around < 0
+    if not negative.any():
+        negative = ~sample.gt_mask
+    elif protocol.choice == "single-positive":
+        positive = sample.gt_mask
+    counts = ~sample.ignore
+    positive, negative = probability[positive & counts], probability[negative & counts]
+    # An object that fills its photograph leaves no background to tell it from.
+    if not positive.size or not negative.size:
+        return float("inf")
+    return decidability_index(positive, negative)
+
+
+def _next_click(
+    protocol: Protocol,
+    mask: np.ndarray,
+    sample: Sample,
+    clicks: list[Click],
+    rng: np.random.Generator,
+) -> Click | None:
+    """The robot user's next click; None where nothing is left that it may correct."""
+    if protocol.choice == "all-positive":
+        mask = mask & sample.gt_mask  # hides what is false
+    elif protocol.choice == "single-positive" and clicks:
+        mask = mask | sample.gt_mask  # hides what is missed
+    click = NEXT_CLICK[protocol.rule](mask, sample.gt_mask, sample.ignore, clicks)
+    if click is not None and protocol.is_jittered:
+        return jittered(click, sample.gt_mask, rng, sample.ignore, clicks)
+    return click
 
 
 def evaluate(
@@ -210,7 +274,7 @@ def evaluate(
     protocol: Protocol,
     *,
     data: str,
-    preset: str,
+    model: str,
     seed: int = 0,
     num_objects: int | None = None,
     output: str | Path | None = None,
@@ -222,7 +286,7 @@ def evaluate(
         objects: samples with names of their own.
         segment, protocol, seed: see `evaluate_object`.
         data: name of the data set, for the record.
-        preset: name of what segments, for the record; it should change with the weights.
+        model: name of what segments, for the record; it should change with the weights.
         num_objects: how many there are, if known, for the time left.
         output: file for the results; None writes none. Each object is kept in `<output>.partial`
             as soon as it is done; where that exists from a run that was killed, its objects are
@@ -233,263 +297,225 @@ def evaluate(
         The results, those taken over included, in the order of `objects`.
 
     Raises:
-        InputError: `output` exists, the partial results come from another data set, preset, seed,
+        InputError: `output` exists, the partial results come from another data set, model, seed,
             protocol or machine, two objects have one name, or there are no objects.
     """
-    run = _describe_run(data, preset, seed, protocol)
-    partial = None
-    if output is not None:
-        check_writable(output, overwrite)
-        partial = _PartialResults(Path(f"{output}.partial"), run)
-    done: dict[str, ObjectResult] = {}
-    progress = _Progress(num_objects)
-    for sample in objects:
-        if sample.name in done:
-            raise InputError(
-                "Every object must have a name of its own. Rename one of the two. "
-                f"Received {sample.name!r} twice."
-            )
-        result = partial.finished.get(sample.name) if partial else None
+    run = _describe_run(data, model, seed, protocol)
+    collected = _Collected(run, output, overwrite)
+    progress = _Progress(num_objects, "objects")
+    for position, sample in enumerate(objects):
+        result = collected.finished.get(sample.name)
         is_new = result is None
         if is_new:
-            result = evaluate_object(segment, sample, protocol, seed)
-            if partial:
-                partial.append(result)
-        done[sample.name] = result
-        progress.update(result, is_new)
-    if not done:
-        raise InputError("There must be at least one object to evaluate. Received none.")
-    results = Results(run, tuple(done.values()))
-    if partial:
-        write_results(results, output, overwrite)
-        partial.remove()
-    return results
+            result = evaluate_object(segment, sample, protocol, seed, position)
+        collected.add(result, is_new)
+        progress.update([result], is_new)
+    return collected.results()
 
 
-def evaluate_preset(
-    directory: str | Path,
-    preset: str | Path,
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of a data set, for a machine of its own: every `count`-th
+    photograph from number `index` on, counted from 1.
+
+    Raises:
+        InputError: `index` is not in 1 … `count`.
+    """
+
+    index: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.count:
+            raise InputError(
+                f"A shard must be one of 1/{self.count} … {self.count}/{self.count}. "
+                f"Received {self.index}/{self.count}."
+            )
+
+    def positions(self, num_images: int) -> range:
+        """Its photographs' numbers, from 0."""
+        return range(self.index - 1, num_images, self.count)
+
+
+def evaluate_dataset(
+    dataset: Dataset,
+    segmenter: Segmenter,
     protocol: Protocol,
     *,
-    names: set[str] | None = None,
+    data: str,
+    min_share: float = MIN_OBJECT_SHARE,
     limit: int | None = None,
+    shard: Shard | None = None,
+    workers: int = 1,
     seed: int = 0,
     output: str | Path | None = None,
     overwrite: bool = False,
 ) -> Results:
-    """A preset's network on a folder of photographs and masks.
+    """Every object of a data set clicked by the robot user; see `evaluate`.
+
+    A photograph that cannot be used (unreadable, without its mask, an empty mask) is a failure with
+    its name.
 
     Args:
-        directory: the data, see `dataset_layouts.open_dataset`.
-        preset: see `presets.load_preset`. Its own threshold and graph cut do not count here: the
-            protocol says how the probability becomes a mask. Its zoom-in does.
-        names: stems of the images to take; None for all.
-        limit: only the first so many objects, for a quick look; None for all.
+        dataset: see `dataset_layouts.open_dataset`.
+        segmenter: a network or a classical method.
+        data: name of the data set, for the record.
+        min_share: objects that cover less of their photograph are left out.
+        limit: only the first so many photographs, for a quick look; None for all.
+        shard: the part to evaluate; None for all. `results.merge` joins them.
+        workers: processes. With one, objects are kept in `<output>.partial` one by one; with more,
+            photograph by photograph.
         protocol, seed, output, overwrite: see `evaluate`.
 
-    Raises:
-        InputError: see `dataset_layouts.open_dataset`, `presets.load_preset` and `evaluate`.
-    """
-    # Keras takes seconds to load, and the rest of this module does without it.
-    from fctsfn_tf.predictor import Predictor
-    from fctsfn_tf.presets import load_preset
+    Returns:
+        The results, in the order of the data set.
 
+    Raises:
+        InputError: see `evaluate` and `Segmenter.build`; or a number below 1.
+    """
+    for name, number in (("limit", limit), ("workers", workers)):
+        if number is not None and number < 1:
+            raise InputError(f"`{name}` must be 1 or more. Received {number}.")
     if output is not None:
         check_writable(output, overwrite)
-    num_objects = _count_objects(directory, names, limit)
-    model, config = load_preset(preset)
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight).tobytes())
-    return evaluate(
-        _objects(directory, names, limit),
-        predictor_segment(Predictor(model, replace(config, graph_cut=False))),
-        protocol,
-        data=Path(directory).resolve().name,
-        # A preset that was trained further keeps its name: the digest tells them apart.
-        preset=f"{Path(preset).name}@{digest.hexdigest()[:12]}",
-        seed=seed,
-        num_objects=num_objects,
-        output=output,
-        overwrite=overwrite,
-    )
+    shard = shard or Shard()
+    images = dataset.images[:limit]
+    name, segment = segmenter.build()
+    run = _describe_run(data, name, seed, protocol)
+    run |= {"photographs": len(images), "min_share": min_share, "shard": [shard.index, shard.count]}
+    collected = _Collected(run, output, overwrite)
+    positions = shard.positions(len(images))
+    progress = _Progress(len(positions), "photographs")
+    task = _Task(dataset, segmenter, protocol, min_share, seed, frozenset(collected.finished))
+    if workers == 1:
+        for position in positions:
+            results = []
+            for result in task.results(position, segment):
+                known = collected.finished.get(result.name)
+                collected.add(known or result, known is None)
+                results.append(known or result)
+            progress.update(results, True)
+    else:
+        for results in _in_processes(task, positions, workers):
+            for result in results:
+                known = collected.finished.get(result.name)
+                collected.add(known or result, known is None)
+            progress.update(results, True)
+    return collected.results()
 
 
-def evaluate_baseline(
-    directory: str | Path,
-    baseline: str,
-    protocol: Protocol,
-    *,
-    names: set[str] | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    output: str | Path | None = None,
-    overwrite: bool = False,
-) -> Results:
-    """A classical method on a folder of photographs and masks.
+@dataclass(frozen=True)
+class _Task:
+    """What a process needs to evaluate photographs."""
 
-    Args:
-        baseline: a name in `BASELINES`. Most of them end in a graph cut of their own: take a
-            protocol without one (`graph_cut=None`).
-        directory, names, limit, protocol, seed, output, overwrite: see `evaluate_preset`.
+    dataset: Dataset
+    segmenter: Segmenter
+    protocol: Protocol
+    min_share: float
+    seed: int
+    finished: frozenset[str]
 
-    Raises:
-        InputError: no such baseline, or a library that it needs is not installed; and see
-            `dataset_layouts.open_dataset` and `evaluate`.
-    """
-    if baseline not in BASELINES:
-        raise InputError(
-            f"`baseline` must be one of {', '.join(BASELINES)}. Received {baseline!r:.60}."
-        )
-    num_objects = _count_objects(directory, names, limit)
-    # A library that is not installed is named at once, not object by object.
-    BASELINES[baseline](
-        np.zeros((9, 9, 3), np.uint8), (Click(1, 1, True), Click(7, 7, False)), None
-    )
-    return evaluate(
-        _objects(directory, names, limit),
-        BASELINES[baseline],
-        protocol,
-        data=Path(directory).resolve().name,
-        preset=f"{baseline}, seeds of {SEED_RADIUS:g} px",
-        seed=seed,
-        num_objects=num_objects,
-        output=output,
-        overwrite=overwrite,
-    )
+    def results(self, position: int, segment: Segment) -> Iterator[ObjectResult]:
+        """The objects of one photograph; of those that are finished only the name."""
+        image = self.dataset.images[position]
+        try:
+            objects = list(self._objects(image))
+        except InputError as error:
+            yield ObjectResult(image.name, position, failure=str(error))
+            return
+        for sample in objects:
+            if sample.name in self.finished:
+                yield ObjectResult(sample.name, position)
+            else:
+                yield evaluate_object(segment, sample, self.protocol, self.seed, position)
+
+    def _objects(self, image: AnnotatedImage) -> Iterator[Sample]:
+        pixels, objects = image.read_masks()
+        self.dataset.check_objects(image, objects)
+        return samples_of(image.name, pixels, objects, self.min_share)
 
 
-def predictor_segment(predictor: Predictor) -> Segment:
-    """A predictor as a `Segment`: the image part runs once per image, only new clicks are fed.
-
-    An image counts as the same one as long as the same array comes.
-    """
-    current: list[np.ndarray] = []
-
-    def segment(
-        image: np.ndarray, clicks: tuple[Click, ...], previous: np.ndarray | None
-    ) -> np.ndarray:
-        # The predictor keeps the previous probability itself, at the network's own size.
-        if not current or current[0] is not image:
-            predictor.set_image(image)
-            current[:] = [image]
-        pixels = [click.pixel for click in clicks]
-        points = [(col, row) for row, col in pixels]
-        labels = [int(click.is_positive) for click in clicks]
-        return predictor.predict(points, labels).probability
-
-    return segment
+def _in_processes(
+    task: _Task, positions: Iterable[int], workers: int
+) -> Iterator[list[ObjectResult]]:
+    """The photographs' results as they come, each process with its share of the cores."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    with (
+        _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))),
+        ProcessPoolExecutor(
+            workers, get_context("spawn"), initializer=_start_process, initargs=(task, threads)
+        ) as pool,
+    ):
+        waiting = [pool.submit(_results_of, position) for position in positions]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def summarise(results: Results) -> dict[str, Any]:
-    """The numbers to report, over the objects that did not fail (JSON values).
-
-    - `objects`, `failed`: how many counted and did not; `failures`: {name: why}.
-    - `clicks_to_<t>`: mean number of clicks to t % IoU (NoC@t), for t in `TARGETS` up to the
-      protocol's `until`; `failures_at_<t>`: objects that never reach it (NoF@t).
-    - `mean_iou`: after click 1, 2, …, as far as every object was clicked.
-    - `seconds_first_click`, `seconds_per_click`: medians over objects, and over all later clicks.
-
-    Where no object counted, the means are None.
-    """
-    counted = [result for result in results.objects if result.failure is None]
-    failures = {result.name: result.failure for result in results.objects if result.failure}
-    summary: dict[str, Any] = {
-        "objects": len(counted),
-        "failed": len(failures),
-        "failures": failures,
-    }
-    protocol = results.run["protocol"]
-    curves = [result.ious for result in counted]
-    for target in TARGETS:
-        if protocol["until"] is not None and target > protocol["until"]:
-            continue
-        clicks = [number_of_clicks(ious, target, protocol["max_clicks"]) for ious in curves]
-        summary[f"clicks_to_{target:.0%}"[:-1]] = statistics.fmean(clicks) if clicks else None
-        summary[f"failures_at_{target:.0%}"[:-1]] = number_of_failures(
-            curves, target, protocol["max_clicks"]
-        )
-    shortest = min((len(ious) for ious in curves), default=0)
-    summary["mean_iou"] = [
-        statistics.fmean(ious[index] for ious in curves) for index in range(shortest)
-    ]
-    first = [result.seconds[0] for result in counted]
-    later = [seconds for result in counted for seconds in result.seconds[1:]]
-    summary["seconds_first_click"] = statistics.median(first) if first else None
-    summary["seconds_per_click"] = statistics.median(later) if later else None
-    return summary
+_process: tuple[_Task, Segment] | None = None
 
 
-def write_results(results: Results, path: str | Path, overwrite: bool = False) -> None:
-    """Write a results file (see the head of this module), whole or not at all.
-
-    Raises:
-        InputError: the file exists and `overwrite` is False, or it cannot be written.
-    """
-    document = {
-        "format": FORMAT,
-        "run": results.run,
-        "summary": summarise(results),
-        "objects": [_object_to_json(result) for result in results.objects],
-    }
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    atomic_write(path, lambda file: file.write(text.encode()), overwrite)
+def _start_process(task: _Task, threads: int) -> None:
+    global _process
+    cv2.setNumThreads(threads)
+    _process = task, task.segmenter.build()[1]
 
 
-def markdown(results: Results) -> str:
-    """The summary as Markdown: one table of clicks and failures, one of mean IoUs, the failures."""
-    summary, run = summarise(results), results.run
-    protocol = run["protocol"]
-    binarised = "graph cut" if protocol["graph_cut"] else f"probability > {protocol['threshold']}"
-    targets = [key.removeprefix("clicks_to_") for key in summary if key.startswith("clicks_to_")]
-    lines = [
-        f"**{run['preset']}** on **{run['data']}**: {summary['objects']} objects, "
-        f"{protocol['rule']} clicks{' with jitter' if protocol['is_jittered'] else ''}, at most "
-        f"{protocol['max_clicks']}, {binarised}, seed {run['seed']}, {run['num_cpus']} CPUs.",
-        "",
-        "| IoU | mean clicks (NoC) | never reached (NoF) |",
-        "|---|---|---|",
-        *(
-            f"| {target} % | {_shown(summary[f'clicks_to_{target}'], '.2f')} "
-            f"| {summary[f'failures_at_{target}']} |"
-            for target in targets
-        ),
-        "",
-        "| clicks | mean IoU |",
-        "|---|---|",
-        *(f"| {index} | {value:.1%} |" for index, value in enumerate(summary["mean_iou"], 1)),
-        "",
-        f"First click {_shown(summary['seconds_first_click'], '.3f')} s, later clicks "
-        f"{_shown(summary['seconds_per_click'], '.3f')} s (medians).",
-    ]
-    if summary["failed"]:
-        lines += ["", f"**{summary['failed']} objects failed and are not counted:**", ""]
-        lines += [f"- {name}: {failure}" for name, failure in summary["failures"].items()]
-    return "\n".join(lines) + "\n"
+def _results_of(position: int) -> list[ObjectResult]:
+    task, segment = _process
+    return list(task.results(position, segment))
 
 
-def _count_objects(directory: str | Path, names: set[str] | None, limit: int | None) -> int:
-    """How many objects will be clicked: for the time left, and to find a damaged file before the
-    work and not after it.
-
-    Raises:
-        InputError: `limit` is below 1; and see `dataset_layouts.open_dataset`.
-    """
-    if limit is not None and limit < 1:
-        raise InputError(f"`limit` must be 1 or more, or None for all. Received {limit}.")
-    return sum(1 for _ in _objects(directory, names, limit))
-
-
-def _objects(directory: str | Path, names: set[str] | None, limit: int | None) -> Iterator[Sample]:
-    """The objects to click, without annotation noise."""
-    dataset = open_dataset(directory)
-    if names is not None:
-        dataset = dataset.only(names)
-    return islice(dataset.samples(MIN_OBJECT_SHARE), limit)
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Environment variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
-def _shown(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
+class _Collected:
+    """The objects of a run as they come, kept on disk meanwhile; see `evaluate`."""
+
+    def __init__(self, run: dict[str, Any], output: str | Path | None, overwrite: bool) -> None:
+        self._run, self._output, self._overwrite = run, output, overwrite
+        self._partial = None
+        if output is not None:
+            check_writable(output, overwrite)
+            self._partial = PartialResults(Path(f"{output}.partial"), run)
+        self.finished = self._partial.finished if self._partial else {}
+        self._done: dict[str, ObjectResult] = {}
+
+    def add(self, result: ObjectResult, is_new: bool) -> None:
+        if result.name in self._done:
+            raise InputError(
+                "Every object must have a name of its own. Rename one of the two. "
+                f"Received {result.name!r} twice."
+            )
+        self._done[result.name] = result
+        if is_new and self._partial:
+            self._partial.append(result)
+
+    def results(self) -> Results:
+        """All of them in the order of the data set, written to the output."""
+        if not self._done:
+            raise InputError("There must be at least one object to evaluate. Received none.")
+        # Sorting is stable: the objects of one photograph come in order.
+        objects = sorted(self._done.values(), key=lambda result: result.position)
+        results = Results(self._run, tuple(objects))
+        if self._partial:
+            write_results(results, self._output, self._overwrite)
+            self._partial.remove()
+        return results
 
 
 def _unusable(sample: Sample) -> str | None:
@@ -531,12 +557,13 @@ def _binarise(
     return graph_cut(probability, image, clicks, protocol.graph_cut)
 
 
-def _describe_run(data: str, preset: str, seed: int, protocol: Protocol) -> dict[str, Any]:
+def _describe_run(data: str, model: str, seed: int, protocol: Protocol) -> dict[str, Any]:
     return {
         "data": data,
-        "preset": preset,
+        "model": model,
         "seed": seed,
         "protocol": asdict(protocol),
+        "shard": [1, 1],
         "versions": {"python": platform.python_version(), **dict(_installed(PACKAGES))},
         "num_cpus": os.cpu_count(),
     }
@@ -550,95 +577,37 @@ def _installed(packages: Iterable[str]) -> Iterator[tuple[str, str]]:
             continue
 
 
-def _object_to_json(result: ObjectResult) -> dict[str, Any]:
-    points = [[click.col, click.row, int(click.is_positive)] for click in result.clicks]
-    return {**asdict(result), "clicks": points}
-
-
-def _object_from_json(values: dict[str, Any]) -> ObjectResult:
-    clicks = tuple(Click(y, x, bool(label)) for x, y, label in values["clicks"])
-    return ObjectResult(
-        values["name"], clicks, tuple(values["ious"]), tuple(values["seconds"]), values["failure"]
-    )
-
-
-class _PartialResults:
-    """The finished objects of an evaluation that has not ended, as JSON lines after a first line
-    that says of which run.
-
-    Attributes:
-        finished: {name: result} of what was there already.
-    """
-
-    def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        """
-        Raises:
-            InputError: the file belongs to another run, or is none of these files.
-        """
-        self._path = path
-        self.finished: dict[str, ObjectResult] = {}
-        # A run that was killed may have left half a line: what follows the last line end.
-        text = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
-        lines = text.splitlines()
-        if not lines:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(run) + "\n", encoding="utf-8")
-            return
-        try:
-            found = dict(json.loads(lines[0]))
-            finished = [_object_from_json(json.loads(line)) for line in lines[1:]]
-        except (ValueError, KeyError, TypeError):
-            raise InputError(
-                f"{path} must hold the objects of an evaluation that was broken off. "
-                "Remove it to start afresh. Received something else."
-            ) from None
-        if found != run:
-            keys = sorted(run.keys() | found.keys())
-            different = [key for key in keys if found.get(key) != run.get(key)]
-            raise InputError(
-                f"{path} must come from the same evaluation to be continued. Remove it to start "
-                f"afresh, or name another output. Received another {', '.join(different)}."
-            )
-        self.finished = {result.name: result for result in finished}
-        with open(path, "r+b") as file:
-            file.truncate(len(text) + 1)
-
-    def append(self, result: ObjectResult) -> None:
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(_object_to_json(result), allow_nan=False) + "\n")
-
-    def remove(self) -> None:
-        self._path.unlink()
-
-
 class _Progress:
-    """Lines on stderr: how many objects are done, how good they are, how long it will take."""
+    """Lines on stderr: how many are done, how good they are, how long it will take."""
 
-    def __init__(self, num_objects: int | None) -> None:
-        self._num_objects = num_objects
+    def __init__(self, total: int | None, unit: str) -> None:
+        """`total` of the `unit` ("objects", "photographs") will come, or nobody knows."""
+        self._total, self._unit = total, unit
         self._num_done = self._num_new = self._num_failed = 0
         self._last_ious: list[float] = []
         self._started = self._reported = time.monotonic()
 
-    def update(self, result: ObjectResult, is_new: bool) -> None:
-        """Count an object; speak up every `PROGRESS_SECONDS`, and at once about a failure."""
+    def update(self, results: list[ObjectResult], is_new: bool) -> None:
+        """Count one more unit and its objects; speak up every `PROGRESS_SECONDS`, and at once about
+        a failure."""
         self._num_done += 1
         self._num_new += is_new
-        if result.failure is None:
-            self._last_ious.append(result.ious[-1])
-        else:
-            self._num_failed += 1
-            print(f"{result.name} failed: {result.failure}", file=sys.stderr)
+        for result in results:
+            if result.failure is not None:
+                self._num_failed += 1
+                print(f"{printable(result.name)} failed: {result.failure}", file=sys.stderr)
+            elif result.ious:
+                self._last_ious.append(result.ious[-1])
         now = time.monotonic()
-        if now - self._reported < PROGRESS_SECONDS and self._num_done != self._num_objects:
+        if now - self._reported < PROGRESS_SECONDS and self._num_done != self._total:
             return
         self._reported = now
-        total = "" if self._num_objects is None else f" of {self._num_objects}"
-        line = f"{self._num_done}{total} objects, {self._num_failed} failed"
+        total = "" if self._total is None else f" of {self._total}"
+        line = f"{self._num_done}{total} {self._unit}, {self._num_failed} failed"
         if self._last_ious:
             line += f", mean IoU after the last click {statistics.fmean(self._last_ious):.1%}"
-        if self._num_objects is not None and self._num_new:
+        if self._total is not None and self._num_new:
             pace = (now - self._started) / self._num_new
-            left = round(pace * (self._num_objects - self._num_done))
+            left = round(pace * (self._total - self._num_done))
             line += f", {left // 60}:{left % 60:02d} min left"
         print(line, file=sys.stderr, flush=True)

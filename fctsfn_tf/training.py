@@ -20,7 +20,7 @@ import keras
 from fctsfn_tf.annotated_images import Dataset, Sample
 from fctsfn_tf.callbacks import ClickEvaluation
 from fctsfn_tf.click_dataset import ClickDataset
-from fctsfn_tf.compact import compact_network, is_backbone
+from fctsfn_tf.compact import compact_network, freeze_backbone
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.image_cache import ImageCache
 from fctsfn_tf.iterative_clicks import IterativeClicks
@@ -177,7 +177,7 @@ def train_compact(
     network = compact_network(backbone_weights=weights, alpha=alpha)
     model = compact_training_model(network, recipe, seed)
     batches = data.batches(recipe.input, seed)
-    predictor = PredictorConfig()
+    predictor = predictor_config(recipe.input)
     settings = _settings(recipe, alpha, seed, batches)
     validate = _validation(network, data, predictor)
     directory = Path(directory)
@@ -196,8 +196,7 @@ def compact_training_model(
 
     Its backbone is frozen. Batches hold each photograph once (`repeat_images=False`).
     """
-    for layer in network.layers:
-        layer.trainable = not is_backbone(layer)
+    freeze_backbone(network)
     score = network.get_layer("coarse_score").output
     coarse = BilinearUpsampling(8, dtype="float32", name="coarse_up")(score)
     model = IterativeClicks(
@@ -251,8 +250,7 @@ def _train_paper_stage(
     )
     network.optimizer.build(network.trainable_variables)
     batches = data.batches(recipe.input, seed)
-    size = max(max(height, width) for height, width, _ in recipe.input.views)
-    predictor = PredictorConfig(click_encoding=DISTANCES, working_size=size, zoom_in=False)
+    predictor = predictor_config(recipe.input)
     settings = _settings(recipe, arguments["alpha"], seed, batches)
     validate = _validation(network, data, predictor)
     state = run_training(network, batches, recipe.schedule, directory, settings, network, validate)
@@ -260,6 +258,20 @@ def _train_paper_stage(
         load_variables(network, directory / BEST_NAME)
     _save_result(directory, network, builder, arguments, predictor, state, "float32")
     _tell_left_out(batches)
+
+
+def predictor_config(config: ClickInput) -> PredictorConfig:
+    """How photographs and clicks are brought to a network that was trained on these views.
+
+    The paper's networks see whole photographs; the compact one, which was trained on objects at all
+    scales, zooms in.
+    """
+    size = max(max(height, width) for height, width, _ in config.views)
+    return PredictorConfig(
+        click_encoding=config.click_encoding,
+        working_size=size,
+        zoom_in=config.click_encoding != DISTANCES,
+    )
 
 
 def paper_optimizer(recipe: PaperRecipe) -> CaffeSGD:

@@ -154,7 +154,8 @@ def _means(state: RunState) -> dict[str, float]:
 
 
 def _shown(numbers: dict[str, float]) -> str:
-    return ", ".join(f"{key} {value:.4g}" for key, value in numbers.items())
+    """What fits behind the bar: the sum of all losses, and the IoU."""
+    return ", ".join(f"{key} {numbers[key]:.4g}" for key in ("loss", "iou") if key in numbers)
 
 
 def _keep_best(score: float, state: RunState, network: keras.Model, directory: Path) -> None:

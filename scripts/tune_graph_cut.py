@@ -30,9 +30,10 @@ import numpy as np
 from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.evaluation import PROTOCOLS, Protocol, Segment, evaluate_object, predictor_segment
+from fctsfn_tf.evaluation import PROTOCOLS, Protocol, evaluate_object
 from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
 from fctsfn_tf.metrics import iou
+from fctsfn_tf.segmenters import PredictorSegment, Segment
 
 NUM_CLICKS = 5
 GRID = {
@@ -131,7 +132,7 @@ def main() -> None:
     objects = open_dataset(arguments.directory).only(names).samples(MIN_OBJECT_SHARE)
     ious, seconds = measure(
         islice(objects, arguments.limit),
-        predictor_segment(Predictor.from_preset(arguments.preset, graph_cut=False)),
+        PredictorSegment(Predictor.from_preset(arguments.preset, graph_cut=False)),
         replace(PROTOCOLS["ritm"], max_clicks=NUM_CLICKS),
     )
     print(table(ious, seconds))

@@ -1,7 +1,6 @@
 """The classical baselines against brute force, SciPy, scikit-image and scenes of known answer."""
 
 import sys
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,10 +8,16 @@ import pytest
 
 from fctsfn_tf.annotated_images import Sample
 from fctsfn_tf.baselines import BASELINES, gm, gsc, rw
+from fctsfn_tf.baselines import seeded_cut as cut_module
 from fctsfn_tf.baselines.colour_models import ColourParameters, object_probability
 from fctsfn_tf.baselines.esc import straight_parents
 from fctsfn_tf.baselines.gsc import geodesic_parents
-from fctsfn_tf.baselines.pixel_graph import NO_PARENT, neighbour_pairs, shortest_paths
+from fctsfn_tf.baselines.pixel_graph import (
+    NO_PARENT,
+    neighbour_pairs,
+    per_image,
+    shortest_paths,
+)
 from fctsfn_tf.baselines.seeded_cut import CutParameters, seeded_cut
 from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.clicks import Click
@@ -25,7 +30,7 @@ RED, GREEN, GREY = (190, 70, 60), (70, 150, 80), (120, 120, 125)
 LIBRARIES = {
     "gc": ("maxflow", "sklearn"),
     "gm": ("scipy", "sklearn"),
-    "rw": ("skimage",),
+    "rw": ("scipy", "pyamg"),
     "esc": ("maxflow", "sklearn", "scipy"),
     "gsc": ("maxflow", "sklearn", "scipy"),
     "grabcut": (),
@@ -135,7 +140,7 @@ def test_shortest_paths_are_scikit_images():
     pairs = neighbour_pairs(*field.shape)
     flat = field.ravel()
     costs = (flat[pairs.first] + flat[pairs.second]) / 2 * pairs.length
-    distances, parents = shortest_paths(sources, pairs, costs)
+    distances, parents = shortest_paths(sources, costs)
     expected, _ = graph.MCP_Geometric(field).find_costs(np.argwhere(sources))
     np.testing.assert_allclose(distances, expected)
     step = {
@@ -190,6 +195,38 @@ def test_least_energy_of_all_masks_that_agree(seed, is_star):
     best = min(candidates, key=lambda mask: energy(mask, image, probability, parameters))
     found = seeded_cut(image, seeds, probability, parameters, parents if is_star else None)
     np.testing.assert_array_equal(found, best)
+
+
+def test_a_cut_that_starts_from_another_clicks_flow_is_the_same(monkeypatch):
+    """In any order of clicks and images, with and without a star."""
+    pytest.importorskip("maxflow", reason="PyMaxflow is not installed")
+    rng = np.random.default_rng(10)
+    images = rng.integers(0, 256, (2, 9, 13, 3), dtype=np.uint8)
+    rightwards = np.arange(117).reshape(9, 13) + 1
+    rightwards[:, 12] = NO_PARENT
+    cuts = []
+    for trial in range(12):
+        seeds = np.zeros((9, 13), np.int8)
+        seeds[4, 12], seeds[rng.integers(4), rng.integers(12)] = 1, -1
+        probability = rng.uniform(0, 1, (9, 13))
+        parents = rightwards if trial % 2 else None
+        cuts.append((images[trial % 5 // 4], seeds, probability, CutParameters(0.5), parents))
+    kept = [seeded_cut(*cut) for cut in cuts]
+    monkeypatch.setattr(cut_module, "_kept_cut", cut_module._Cut)
+    assert all((seeded_cut(*cut) == mask).all() for cut, mask in zip(cuts, kept, strict=True))
+    assert len({mask.tobytes() for mask in kept}) > 6
+
+
+def test_what_is_kept_for_an_image_is_not_taken_for_another():
+    calls = []
+    total = per_image(lambda image, factor: calls.append(1) or image.sum() * factor)
+    image = np.ones((3, 4, 3), np.uint8)
+    assert (total(image, 2), total(image.copy(), 2), len(calls)) == (72, 72, 1)
+    assert total(image, 3) == 108
+    image[0, 0, 0] = 2
+    assert total(image, 3) == 111
+    assert total(image.reshape(4, 3, 3), 3) == 111
+    assert len(calls) == 4
 
 
 # ---- stars -----------------------------------------------------------------------------------
@@ -320,7 +357,7 @@ def test_a_geodesic_star_may_bend_and_a_straight_one_may_not():
 def test_random_walker_solves_its_equations():
     segment = baseline("rw")
     image = np.random.default_rng(5).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    parameters = rw.Parameters(seed_radius=1.0, beta=20.0, mode="bf")  # without a tolerance
+    parameters = rw.Parameters(seed_radius=1.0, beta=20.0)
     clicks = (Click(1, 1, True), Click(4, 5, False))
     colours = (image / 255.0).reshape(-1, 3)
     laplacian = np.zeros((42, 42))
@@ -338,8 +375,22 @@ def test_random_walker_solves_its_equations():
     )
     found = segment(image, clicks, None, parameters)
     np.testing.assert_allclose(found.ravel(), expected, atol=1e-6)
-    iterated = segment(image, clicks, None, replace(parameters, mode="cg_j"))
-    np.testing.assert_allclose(iterated.ravel(), expected, atol=0.01)
+
+
+def test_random_walker_agrees_with_scikit_images():
+    """On an image large enough for several levels of the multigrid."""
+    skimage = pytest.importorskip("skimage.segmentation", reason="scikit-image is not installed")
+    segment = baseline("rw")
+    image = painted((disc(30, 34, 17), RED), (disc(20, 60, 9), GREEN), noise=12.0)
+    clicks = (Click(30, 34, True), Click(8, 8, False), Click(20, 62, False))
+    labels = np.select([(s := seeds_from_clicks(image, clicks, SEED_RADIUS)) > 0, s < 0], [1, 2], 0)
+    expected, _ = skimage.random_walker(
+        image / 255.0, labels, beta=130, mode="bf", return_full_prob=True, channel_axis=-1
+    )
+    cold = segment(image, clicks, None)
+    np.testing.assert_allclose(cold, expected, atol=1e-3)
+    warm = segment(image, clicks, segment(image, clicks[:2], None))
+    np.testing.assert_allclose(warm, expected, atol=1e-3)
 
 
 def test_random_walker_on_one_colour_goes_by_distance():
@@ -441,14 +492,14 @@ def test_bad_input_is_named(name):
 )
 def test_a_missing_library_is_named(name, library, monkeypatch):
     segment = baseline(name)
-    modules = [module for module in sys.modules if module.partition(".")[0] == library]
-    for module in [*modules, library]:
-        monkeypatch.setitem(sys.modules, module, None)
-    package = {"maxflow": "PyMaxflow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
-    image = np.random.default_rng(9).integers(0, 256, (21, 34, 3), dtype=np.uint8)
-    with pytest.raises(
-        InputError, match=f"{package.get(library, 'SciPy')}, which is not installed"
-    ):
+    imported = [name for name in sys.modules if name.partition(".")[0] == library]
+    for blocked in [*imported, library]:
+        monkeypatch.setitem(sys.modules, blocked, None)
+    package = {"maxflow": "PyMaxflow", "pyamg": "PyAMG", "sklearn": "scikit-learn"}
+    # Of another size than all before, whose graphs are kept.
+    size = (20 + LIBRARIES[name].index(library), 40 + list(LIBRARIES).index(name), 3)
+    image = np.random.default_rng(9).integers(0, 256, size, dtype=np.uint8)
+    with pytest.raises(InputError, match=f"{package.get(library, 'SciPy')}.* not installed"):
         segment(image, (Click(10, 9, True), Click(4, 30, False)), None)
 
 

@@ -1,3 +1,6 @@
+import sys
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -8,9 +11,11 @@ from fctsfn_tf.benchmark import (
     benchmark_table,
     built_without_weights,
     cost,
+    cost_by_size_and_clicks,
     multiply_accumulates,
     seconds_per_part,
 )
+from fctsfn_tf.benchmark_peers import PEERS, Work, made_up_clicks, made_up_photograph
 from fctsfn_tf.encode_once import split
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.model import FCTSFN, SSFCN, TSLFN, TSLFNMinus
@@ -115,10 +120,11 @@ def test_counting_leaves_the_network_as_it_was(tmp_path):
 
 def test_seconds_grow_with_the_work():
     model = TSLFN(32, alpha=1 / 8)
-    small = seconds_per_part(model, 32, 32, 1, np.random.default_rng(0))
-    large = seconds_per_part(model, 320, 480, 1, np.random.default_rng(0))
-    assert 0 < small[0] < large[0]
-    assert 0 < small[1] < large[1]
+    small = seconds_per_part(model, 32, 32, 2, np.random.default_rng(0))
+    large = seconds_per_part(model, 320, 480, 2, np.random.default_rng(0))
+    for before, after in zip(small, large, strict=True):
+        assert 0 < before.median < after.median
+        assert before.median <= before.p95
 
 
 @pytest.fixture
@@ -127,17 +133,74 @@ def small_networks(monkeypatch):
     monkeypatch.setattr(benchmark, "NETWORKS", networks)
 
 
-@pytest.mark.parametrize(("runs", "columns"), [(0, 5), (1, 7)])
+@pytest.mark.parametrize(("runs", "columns"), [(0, 5), (1, 11)])
 def test_table(small_networks, runs, columns):
     lines = benchmark_table(height=33, width=64, runs=runs).splitlines()
     assert len(lines) == 4
     assert {line.count("|") for line in lines} == {columns + 1}
     name, parameters, *numbers, ratio = (cell.strip() for cell in lines[2].strip("|").split("|"))
     assert name == "FCTSFN"
+    if runs:
+        assert numbers[-1] == "1.00×"
+        assert "×" in lines[3].split("|")[-3]
     assert float(parameters) == round(FCTSFN(alpha=ALPHA).count_params() / 1e6, 3)
     assert len(numbers) == columns - 3
     assert float(ratio.removesuffix("×")) >= 1
     assert len(benchmark_table(["SSFCN"], runs=0).splitlines()) == 3
+
+
+def test_peers_stand_beside_the_networks(small_networks, monkeypatch):
+    def missing(image, clicks):
+        raise InputError("it is not installed")
+
+    seen = []
+
+    def peer(image, clicks):
+        seen.append((image.shape, len(clicks), {click.is_positive for click in clicks}))
+        return Work(lambda: sum(range(2000)), lambda: sum(range(1000)), 3_000_000)
+
+    monkeypatch.setattr(benchmark, "PEERS", {"peer": peer, "absent": missing})
+    table = benchmark_table(["SSFCN"], 33, 64, runs=1, peers=["peer", "absent"])
+    *_, there, absent = ([cell.strip() for cell in row.split("|")] for row in table.splitlines())
+    assert there[1:3] == ["peer", "3.000"]
+    assert there[-3].endswith("×")
+    assert absent[1] == "absent"
+    assert "it is not installed" in absent
+    assert seen == [((33, 64, 3), 3, {True, False})]
+    with pytest.raises(InputError, match="Received who"):
+        benchmark_table(["SSFCN"], peers=["who"])
+
+
+# SAM takes minutes at any size.
+@pytest.mark.parametrize("name", [name for name in PEERS if "SAM" not in name])
+def test_a_peer_answers_or_says_what_is_missing(name):
+    image = made_up_photograph(24, 40, np.random.default_rng(0))
+    try:
+        answer = PEERS[name](image, made_up_clicks(24, 40, 3)).click()
+    except InputError as error:
+        pytest.skip(str(error))
+    assert np.shape(answer)[-2:] == (24, 40)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is Linux' account")
+def test_peak_memory_is_what_was_held_in_between():
+    memory = benchmark._PeakMemory()
+    held = np.ones(40_000_000, np.uint8)
+    del held
+    assert 35e6 < memory.peak_bytes() < 120e6
+
+
+def test_cost_by_size_and_by_clicks():
+    def segment(image, clicks, previous):
+        time.sleep(0.001 * len(clicks) + image.shape[0] * 1e-4)
+        segment.encode_seconds = image.shape[0] * 1e-4
+        return np.zeros(image.shape[:2], np.float32)
+
+    by_size, by_clicks = cost_by_size_and_clicks({"it": segment}, [(8, 12), (90, 12)], 4)
+    assert len(by_size["it"]) == 2
+    assert by_clicks["it"][3] > 0.0035 > by_clicks["it"][0]
+    # The share of the image alone is taken off.
+    assert by_size["it"][1] < 0.009
 
 
 @pytest.mark.parametrize(

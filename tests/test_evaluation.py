@@ -1,33 +1,36 @@
 """The click protocols over made-up segmenters whose IoUs are known by hand."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from fctsfn_tf import evaluation
 from fctsfn_tf.annotated_images import Sample
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.config import PredictorConfig
+from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation import (
     PROTOCOLS,
-    ObjectResult,
     Protocol,
-    Results,
+    Shard,
     evaluate,
-    evaluate_baseline,
+    evaluate_dataset,
     evaluate_object,
-    evaluate_preset,
-    markdown,
-    predictor_segment,
-    summarise,
-    write_results,
+    object_decidability,
 )
 from fctsfn_tf.graph_cut import GraphCutParameters
+from fctsfn_tf.metrics import boundary_iou
+from fctsfn_tf.results import merge, read_results, summarise
+from fctsfn_tf.segmenters import Segmenter
 
 RITM = PROTOCOLS["ritm"]
 HEIGHT, WIDTH = 6, 14
@@ -57,13 +60,8 @@ def test_ious_and_numbers_of_clicks_by_hand():
     assert result.ious == (0.2, 0.5, 0.9) + (1.0,) * 17
     assert len(result.clicks) == len(result.seconds) == 4  # then nothing is left to correct
     assert result.failure is None
-    summary = summarise(Results(run_of(RITM), (result,)))
+    summary = summarise(evaluated([sample_of()], bars(2, 5, 9, 10)))
     assert [summary[f"clicks_to_{target}"] for target in (80, 85, 90, 95)] == [3, 3, 3, 4]
-
-
-def run_of(protocol, **changes):
-    run = evaluation._describe_run("data", "preset", 0, protocol)
-    return {**run, **changes}
 
 
 def test_all_clicks_are_made_unless_told_until_when():
@@ -71,7 +69,7 @@ def test_all_clicks_are_made_unless_told_until_when():
     assert len(evaluate_object(segment, sample_of(), RITM).ious) == 20
     early = evaluate_object(segment, sample_of(), replace(RITM, until=0.9))
     assert early.ious == (0.2, 0.9)
-    summary = summarise(Results(run_of(replace(RITM, until=0.9)), (early,)))
+    summary = summarise(evaluated([sample_of()], segment, protocol=replace(RITM, until=0.9)))
     assert summary["clicks_to_90"] == 2
     assert "clicks_to_95" not in summary
     assert len(summary["mean_iou"]) == 2
@@ -181,40 +179,6 @@ def test_a_broken_sample_is_a_failure_and_never_segmented():
         assert result.ious == ()
 
 
-def test_failures_are_counted_and_left_out_of_every_mean():
-    objects = (
-        ObjectResult("good", (), (0.9,) * 20, (2.0, 0.1, 0.3)),
-        ObjectResult("poor", (), (0.5,) + (0.7,) * 18 + (0.8,), (4.0, 0.2, 0.2)),
-        ObjectResult("broken", (), (0.0,), (9.0,), failure="click 2: NaN"),
-    )
-    summary = summarise(Results(run_of(RITM), objects))
-    assert (summary["objects"], summary["failed"]) == (2, 1)
-    assert summary["failures"] == {"broken": "click 2: NaN"}
-    assert (summary["clicks_to_80"], summary["failures_at_80"]) == (10.5, 0)
-    assert (summary["clicks_to_90"], summary["failures_at_90"]) == (10.5, 1)
-    assert (summary["clicks_to_95"], summary["failures_at_95"]) == (20, 2)
-    assert summary["mean_iou"] == pytest.approx([0.7] + [0.8] * 18 + [0.85])
-    assert summary["seconds_first_click"] == 3.0
-    assert summary["seconds_per_click"] == pytest.approx(0.2)
-
-
-def test_summary_when_nothing_counted():
-    results = Results(run_of(RITM), (ObjectResult("x", failure="gt_mask is empty"),))
-    summary = summarise(results)
-    assert summary["clicks_to_90"] is None
-    assert summary["mean_iou"] == []
-    assert "x: gt_mask is empty" in markdown(results)
-
-
-def test_mean_ious_end_where_the_first_object_was_left():
-    run = run_of(replace(RITM, until=0.9))
-    objects = (
-        ObjectResult("long", (), (0.2, 0.4, 0.6, 0.9), (1.0,)),
-        ObjectResult("short", (), (0.6, 0.9), (1.0,)),
-    )
-    assert summarise(Results(run, objects))["mean_iou"] == pytest.approx([0.4, 0.65])
-
-
 def test_jitter_depends_on_seed_and_name_alone():
     big = Sample("big", np.zeros((60, 90, 3), np.uint8), *np.zeros((2, 60, 90), bool))
     big.gt_mask[10:50, 20:80] = True
@@ -240,14 +204,15 @@ def evaluated(objects, segment, output=None, **options):
         segment,
         options.pop("protocol", RITM),
         data="bars",
-        preset="made up",
+        model="made up",
         output=output,
         **options,
     )
 
 
 def without_seconds(results):
-    return [replace(result, seconds=()) for result in results.objects]
+    times = {"seconds": (), "encode_seconds": (), "robot_seconds": 0.0}
+    return [replace(result, **times) for result in results.objects]
 
 
 class Interrupted(Exception):
@@ -342,7 +307,7 @@ def test_results_are_never_overwritten_unasked(tmp_path):
         evaluated([sample_of()], None, output)
     assert output.read_text() == "mine"
     evaluated([sample_of()], bars(5), output, overwrite=True)
-    assert json.loads(output.read_text())["format"] == 1
+    assert read_results(output).objects[0].name == "bar"
 
 
 def test_objects_need_names_and_must_be_there():
@@ -350,34 +315,6 @@ def test_objects_need_names_and_must_be_there():
         evaluated([sample_of(), sample_of()], bars(5))
     with pytest.raises(InputError, match="at least one object"):
         evaluated([], bars(5))
-
-
-def test_results_file(tmp_path):
-    protocol = replace(PROTOCOLS["paper"], is_jittered=True)
-    result = ObjectResult("a", (Click(1, 7, True), Click(2, 3, False)), (0.5, 0.9), (1.5, 0.1))
-    results = Results(run_of(replace(protocol, until=0.9)), (result,))
-    write_results(results, tmp_path / "results.json")
-    document = json.loads((tmp_path / "results.json").read_text())
-    assert document["objects"][0]["clicks"] == [[7, 1, 1], [3, 2, 0]]  # x, y, label
-    assert document["run"]["protocol"]["graph_cut"]["smoothness"] > 0
-    assert document["run"]["versions"]["numpy"] == np.__version__
-    assert document["run"]["num_cpus"] >= 1
-    assert document["summary"]["clicks_to_85"] == 2
-    assert evaluation._object_from_json(document["objects"][0]) == result
-
-
-def test_markdown_shows_the_numbers_and_the_failures():
-    objects = (
-        ObjectResult("good", (), (0.25,) + (0.9,) * 19, (2.0, 0.1)),
-        ObjectResult("bad", failure="click 1: NaN"),
-    )
-    text = markdown(Results(run_of(RITM), objects))
-    assert "| 90 % | 2.00 | 0 |" in text
-    assert "| 95 % | 20.00 | 1 |" in text
-    assert "| 1 | 25.0% |" in text
-    assert "later clicks 0.100 s" in text
-    assert "1 objects failed" in text
-    assert "- bad: click 1: NaN" in text
 
 
 def test_progress_and_time_left_go_to_stderr(monkeypatch, capsys):
@@ -393,95 +330,223 @@ def test_progress_and_time_left_go_to_stderr(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"rule": "mine"}, {"threshold": 1.0}, {"max_clicks": 0}, {"until": 90}]
+    "settings",
+    [{"rule": "mine"}, {"threshold": 1.0}, {"max_clicks": 0}, {"until": 90}, {"choice": "any"}],
 )
 def test_protocols_out_of_range_are_refused(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         Protocol(**settings)
 
 
-class StubPredictor:
-    """What `predictor_segment` uses of a Predictor, and what it was told."""
-
-    def __init__(self, *settings):
-        self.settings, self.images, self.calls = settings, [], []
-
-    def set_image(self, image):
-        self.images.append(image)
-
-    def predict(self, points, labels):
-        self.calls.append((points, labels))
-        return SimpleNamespace(probability=np.zeros(self.images[-1].shape[:2], np.float32))
-
-
-def test_a_predictor_encodes_each_image_once_and_gets_points_as_x_y():
-    predictor = StubPredictor()
-    segment = predictor_segment(predictor)
-    one, two = sample_of("one"), sample_of("two")
-    same_image = replace(one, name="one again", gt_mask=two.gt_mask)
-    for sample in (one, same_image, two):
-        evaluate_object(segment, sample, replace(RITM, max_clicks=2))
-    assert [
-        image is sample.image for image, sample in zip(predictor.images, (one, two), strict=True)
-    ] == [True, True]
-    assert predictor.calls[0] == ([(0, 2)], [1])
-    assert predictor.calls[1] == ([(0, 2), (1, 2)], [1, 1])
-
-
 @pytest.fixture
 def pets(tmp_path):
     """A folder of three images with two objects each, painted 90 and 180 on black."""
-    Image = pytest.importorskip("PIL.Image")
     for directory in ("images", "labels"):
         (tmp_path / "pets" / directory).mkdir(parents=True)
     labels = np.zeros((40, 64), np.uint8)
     labels[5:20, 8:30], labels[25:38, 40:60] = 1, 2
     for stem in ("cat", "dog", "eel"):
         image = np.repeat(90 * labels[..., None], 3, axis=2)
-        Image.fromarray(image).save(tmp_path / "pets" / "images" / f"{stem}.png")
-        Image.fromarray(labels).save(tmp_path / "pets" / "labels" / f"{stem}.png")
+        cv2.imwrite(str(tmp_path / "pets" / "images" / f"{stem}.png"), image)
+        cv2.imwrite(str(tmp_path / "pets" / "labels" / f"{stem}.png"), labels)
     return tmp_path / "pets"
 
 
-def test_evaluate_baseline_takes_the_folder_and_the_method(pets):
-    results = evaluate_baseline(pets, "grabcut", RITM, names={"cat", "eel"}, limit=3)
-    assert [result.name for result in results.objects] == ["cat_1", "cat_2", "eel_1"]
+# ---- measures ---------------------------------------------------------------------------------
+
+
+def test_every_click_is_measured_and_the_last_measures_hold():
+    sample = sample_of()
+    result = evaluate_object(bars(2, 5, 10), sample, replace(RITM, measures_decidability=True))
+    for length, value in zip((2, 5, 10), result.boundary_ious, strict=False):
+        mask = np.zeros_like(sample.gt_mask)
+        mask[2, :length] = True
+        assert value == boundary_iou(mask, sample.gt_mask)
+    assert len(result.ious) == len(result.boundary_ious) == len(result.decidability) == 20
+    assert len(result.seconds) == len(result.encode_seconds) == 3
+    assert result.robot_seconds > 0
+
+
+def test_time_on_the_image_alone_is_told_apart():
+    class Slow:
+        encode_seconds = 0.0
+
+        def __call__(self, image, clicks, previous):
+            self.encode_seconds = 0.02 if len(clicks) == 1 else 0.0
+            time.sleep(0.03)
+            return bars(5)(image, clicks, previous)
+
+    result = evaluate_object(Slow(), sample_of(), replace(RITM, max_clicks=2))
+    assert result.encode_seconds == (0.02, 0.0)
+    assert 0.01 <= result.seconds[0] < 0.03 <= result.seconds[1]
+
+
+def blob():
+    """A disc that is found but for its middle, and a false square beside it."""
+    rows, cols = np.mgrid[:40, :70]
+    gt_mask = np.hypot(rows - 20, cols - 20) < 15
+    probability = np.where(gt_mask, 0.9, 0.1)
+    probability[np.hypot(rows - 20, cols - 20) < 6] = 0.2
+    probability[10:30, 45:65] = 0.8
+    image = np.zeros((40, 70, 3), np.uint8)
+    return Sample("blob", image, gt_mask, np.zeros_like(gt_mask)), probability
+
+
+def test_forced_choices_click_one_kind_of_error_alone():
+    sample, probability = blob()
+
+    def signs(choice):
+        protocol = replace(RITM, choice=choice, max_clicks=4)
+        result = evaluate_object(lambda *_: probability, sample, protocol)
+        assert len(result.ious) == 4
+        return [click.is_positive for click in result.clicks]
+
+    assert signs("free-choice") == [True, False, False, False]
+    assert signs("all-positive") == [True] * 4
+    assert signs("single-positive") == [True] + [False] * 3
+
+
+def test_forced_clicks_end_where_no_such_error_is_left():
+    sample, _ = blob()
+    everywhere = np.ones(sample.gt_mask.shape)
+    protocol = replace(RITM, choice="all-positive", measures_decidability=True)
+    result = evaluate_object(lambda *_: everywhere, sample, protocol)
+    assert len(result.clicks) == 1
+    assert result.ious == (result.ious[0],) * 20
+    assert len(result.decidability) == 20
+
+
+def test_decidability_of_an_object_by_hand():
+    sample, probability = blob()
+    rows, cols = np.mgrid[:40, :70]
+    positive, negative = Click(20, 20, True), Click(20, 55, False)
+    near = {
+        click: np.hypot(rows - click.row, cols - click.col) <= 10 for click in (positive, negative)
+    }
+
+    def index(one, other):
+        a, b = probability[one], probability[other]
+        return abs(a.mean() - b.mean()) / np.sqrt((a.var() + b.var()) / 2)
+
+    def found(clicks, choice="free-choice"):
+        return object_decidability(probability, sample, clicks, Protocol(choice=choice))
+
+    assert found([positive]) == pytest.approx(index(near[positive], ~sample.gt_mask))
+    both = index(near[positive], near[negative])
+    assert found([positive, negative]) == pytest.approx(both)
+    single = index(sample.gt_mask, near[negative])
+    assert found([positive, negative], "single-positive") == pytest.approx(single)
+    sample.ignore[near[positive] & (rows < 18)] = True
+    below = index(near[positive] & (rows >= 18), near[negative])
+    assert found([positive, negative]) == pytest.approx(below)
+    constant = np.where(sample.gt_mask, 1.0, 0.0)
+    assert object_decidability(constant, sample, [positive], RITM) == np.inf
+
+
+# ---- data sets --------------------------------------------------------------------------------
+
+GRABCUT = Segmenter("grabcut")
+QUICK = replace(RITM, max_clicks=2)
+
+
+def test_every_object_of_a_data_set_in_its_order(pets):
+    results = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets")
+    names = [f"{stem}_{number}" for stem in ("cat", "dog", "eel") for number in (1, 2)]
+    assert [result.name for result in results.objects] == names
+    assert [result.position for result in results.objects] == [0, 0, 1, 1, 2, 2]
     assert all(result.ious[0] > 0.95 for result in results.objects)
     assert results.run["data"] == "pets"
-    assert results.run["preset"] == "grabcut, seeds of 5 px"
+    assert results.run["model"] == "grabcut, seeds of 5 px"
+    few = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets", limit=2)
+    assert len(few.objects) == 4
+    large = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets", min_share=0.11)
+    assert [result.name for result in large.objects] == ["cat", "dog", "eel"]
 
 
-def test_evaluate_baseline_names_the_choice(pets):
-    with pytest.raises(InputError, match=r"of gc, gm, rw, esc, gsc, grabcut\. Received 'gd'"):
-        evaluate_baseline(pets, "gd", RITM)
-    with pytest.raises(InputError, match="`limit` must be 1 or more"):
-        evaluate_baseline(pets, "grabcut", RITM, limit=0)
+def test_a_photograph_that_cannot_be_used_is_named_and_counted(pets, capsys):
+    cv2.imwrite(str(pets / "labels" / "cat.png"), np.zeros((40, 64), np.uint8))
+    (pets / "labels" / "dog.png").write_bytes(b"no picture")
+    results = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets")
+    summary = summarise(results)
+    assert (summary["objects"], summary["failed"]) == (2, 2)
+    assert "at least one object" in summary["failures"]["cat"]
+    assert "dog" in summary["failures"]
+    assert "cat failed: A mask must show" in capsys.readouterr().err
 
 
-def test_evaluate_baseline_stops_at_once_where_a_library_is_missing(pets, monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage.segmentation", None)
-    with pytest.raises(InputError, match="scikit-image, which is not installed"):
-        evaluate_baseline(pets, "rw", RITM)
+def test_shards_merge_to_the_whole(pets):
+    dataset = open_dataset(pets)
+    whole = evaluate_dataset(dataset, GRABCUT, QUICK, data="pets")
+    shards = [
+        evaluate_dataset(dataset, GRABCUT, QUICK, data="pets", shard=Shard(index, 2))
+        for index in (1, 2)
+    ]
+    assert [result.name for result in shards[1].objects] == ["dog_1", "dog_2"]
+    merged = merge(shards)
+    assert without_seconds(merged) == without_seconds(whole)
+    assert merged.run == whole.run
+    for index, count in ((0, 2), (3, 2)):
+        with pytest.raises(InputError, match="A shard must be one of 1/2"):
+            Shard(index, count)
 
 
-def test_evaluate_preset_takes_the_folder_and_the_network(pets, monkeypatch):
-    """The folder's objects through a stub network; the preset's own graph cut is switched off."""
-    model = SimpleNamespace(get_weights=lambda: [np.arange(3.0)])
-    made = []
+def test_workers_give_what_one_process_gives_and_go_on_where_it_was(pets, tmp_path):
+    dataset, output = open_dataset(pets), tmp_path / "r.json"
+    one = evaluate_dataset(dataset, GRABCUT, QUICK, data="pets")
+    run = {**one.run}
+    partial = evaluation.PartialResults(Path(f"{output}.partial"), run)
+    marked = replace(one.objects[0], clicks=(Click(1, 1, True),))
+    partial.append(marked)
+    two = evaluate_dataset(dataset, GRABCUT, QUICK, data="pets", workers=2, output=output)
+    expected = without_seconds(one)
+    expected[0] = replace(expected[0], clicks=marked.clicks)
+    assert without_seconds(two) == expected
+    assert without_seconds(read_results(output)) == expected
 
-    def make(*settings):
-        made.append(StubPredictor(*settings))
-        return made[0]
 
-    # Stubs instead of the modules themselves, which would load Keras.
-    presets = SimpleNamespace(load_preset=lambda preset: (model, PredictorConfig(graph_cut=True)))
-    monkeypatch.setitem(sys.modules, "fctsfn_tf.presets", presets)
-    monkeypatch.setitem(sys.modules, "fctsfn_tf.predictor", SimpleNamespace(Predictor=make))
-    results = evaluate_preset(
-        pets, "compact", replace(RITM, max_clicks=1), names={"cat", "eel"}, limit=3
-    )
-    assert [result.name for result in results.objects] == ["cat_1", "cat_2", "eel_1"]
-    assert results.run["data"] == "pets"
-    assert results.run["preset"].startswith("compact@")
-    assert made[0].settings == (model, PredictorConfig(graph_cut=False))
-    assert len(made[0].images) == 2
+def test_numbers_below_one_are_refused(pets):
+    for options in ({"limit": 0}, {"workers": 0}):
+        with pytest.raises(InputError, match="must be 1 or more"):
+            evaluate_dataset(open_dataset(pets), GRABCUT, RITM, data="pets", **options)
+
+
+KILLED = """
+import sys, time
+from dataclasses import replace
+from fctsfn_tf.baselines import BASELINES
+from fctsfn_tf.dataset_layouts import open_dataset
+from fctsfn_tf.evaluation import PROTOCOLS, evaluate_dataset
+from fctsfn_tf.segmenters import Segmenter
+
+def slow(image, clicks, previous):
+    time.sleep(0.1)
+    return BASELINES["gc"](image, clicks, previous)
+
+folder, output = sys.argv[1:]
+BASELINES["grabcut"] = slow
+BASELINES["gc"] = lambda image, clicks, previous: (image[..., 0] == 90).astype("float32")
+protocol = replace(PROTOCOLS["ritm"], max_clicks=3)
+evaluate_dataset(open_dataset(folder), Segmenter("grabcut"), protocol, data="pets", output=output)
+"""
+
+
+def test_kill_9_loses_no_finished_object(pets, tmp_path):
+    output = tmp_path / "r.json"
+    partial = Path(f"{output}.partial")
+    command = [sys.executable, "-c", KILLED, str(pets), str(output)]
+    environment = os.environ | {"PYTHONPATH": str(Path(evaluation.__file__).parents[1])}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        while not partial.exists() or partial.read_bytes().count(b"\n") < 3:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    kept = partial.read_bytes().rpartition(b"\n")[0].splitlines()[1:]
+    assert not output.exists()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    objects = read_results(output).objects
+    assert len(objects) == 6
+    assert not partial.exists()
+    # What was finished is taken over to the last digit of its seconds.
+    lines = output.read_text().splitlines()
+    assert all(any(line.decode() == other.rstrip(",") for other in lines) for line in kept)
+    assert "3 of 3 photographs, 0 failed" in done.stderr

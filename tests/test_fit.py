@@ -1,6 +1,7 @@
 """Plain `compile` and `fit` on our networks and batches, with Keras' own callbacks."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from fctsfn_tf.recipes import COMPACT_INPUT, MSRN_INPUT
 from fctsfn_tf.streaming_metrics import MaskIoU
 
 IS_TENSORFLOW = keras.backend.backend() == "tensorflow"
+HAS_TENSORBOARD = IS_TENSORFLOW and find_spec("tensorboard") is not None
 ALPHA = 1 / 64
 INPUT = replace(MSRN_INPUT, views=((64, 96, 2),))
 PREDICTOR = PredictorConfig(click_encoding=DISTANCES, working_size=96, zoom_in=False)
@@ -26,7 +28,11 @@ PREDICTOR = PredictorConfig(click_encoding=DISTANCES, working_size=96, zoom_in=F
 
 def compiled(model, **options):
     model.compile(
-        keras.optimizers.SGD(1e-5), SummedCrossEntropy(), [MaskIoU()], jit_compile=False, **options
+        keras.optimizers.SGD(1e-5),
+        SummedCrossEntropy(),
+        metrics=[MaskIoU()],
+        jit_compile=False,
+        **options,
     )
     return model
 
@@ -51,7 +57,7 @@ def fitted(shapes_directory, tmp_path_factory):
         ),
         keras.callbacks.EarlyStopping("val_click_iou", mode="max", patience=0, min_delta=2),
     ]
-    if IS_TENSORFLOW:
+    if HAS_TENSORBOARD:
         callbacks.append(keras.callbacks.TensorBoard(directory / "tensorboard"))
     model = compiled(TSLFN(32, alpha=ALPHA))
     history = model.fit(
@@ -77,7 +83,7 @@ def test_early_stopping_and_checkpoints_see_them(fitted):
     model.load_weights(directory / "best.weights.h5")
 
 
-@pytest.mark.skipif(not IS_TENSORFLOW, reason="Keras' TensorBoard writes through TensorFlow")
+@pytest.mark.skipif(not HAS_TENSORBOARD, reason="needs TensorFlow and tensorboard")
 def test_tensorboard_is_written(fitted):
     _, _, directory = fitted
     assert list(directory.glob("tensorboard/train/events*"))
@@ -130,7 +136,7 @@ def test_mixed_precision_trains_to_finite_numbers(
     keras.utils.set_random_seed(0)
     model = build()
     # Eagerly: a few steps are quicker than the compilation of one.
-    model.compile(keras.optimizers.SGD(1e-6), loss, [MaskIoU()], run_eagerly=IS_TENSORFLOW)
+    model.compile(keras.optimizers.SGD(1e-6), loss, metrics=[MaskIoU()], run_eagerly=IS_TENSORFLOW)
     data = batches(shapes_directory, config)
     score = next(layer for layer in reversed(model.layers) if layer.weights)
     assert score.compute_dtype == "float16"
@@ -146,3 +152,19 @@ def test_mixed_precision_trains_to_finite_numbers(
     logits = model(inputs)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert np.isfinite(ops.convert_to_numpy(logits)).all()
+
+
+def test_a_saved_model_goes_on_with_fit_as_if_it_had_not_stopped(shapes_directory, tmp_path):
+    def fit(model, data, epochs, initial_epoch=0):
+        options = {"epochs": epochs, "initial_epoch": initial_epoch, "shuffle": False}
+        return model.fit(data, verbose=0, **options).history["loss"]
+
+    keras.utils.set_random_seed(0)
+    model = compiled(TSLFN(32, alpha=ALPHA))
+    data = batches(shapes_directory)
+    fit(model, data, 1)
+    model.save(tmp_path / "last.keras")
+    expected = fit(model, data, 3, 1)
+    again, data = keras.models.load_model(tmp_path / "last.keras"), batches(shapes_directory)
+    data.epoch = 1
+    np.testing.assert_allclose(fit(again, data, 3, 1), expected, rtol=1e-4)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.metrics import iou, number_of_clicks, number_of_failures
+from fctsfn_tf.metrics import (
+    bootstrap_interval,
+    boundary_iou,
+    decidability_index,
+    iou,
+    number_of_clicks,
+    number_of_failures,
+)
 
 
 def mask_of(*rows):
@@ -85,3 +92,66 @@ def test_number_of_failures_tells_the_last_click_from_a_failure():
     curves = [[0.95], [0.0] * 19 + [0.9], [0.0] * 20, [0.5] * 20]
     assert number_of_failures(curves, 0.9) == 2
     assert number_of_failures([], 0.9) == 0
+
+
+def test_boundary_iou_by_hand():
+    gt_mask = np.zeros((20, 30), bool)
+    gt_mask[4:14, 5:20] = True  # 10 × 15: an edge of 2 pixels is 150 − 6 × 11 = 84
+    mask = np.zeros_like(gt_mask)
+    mask[4:14, 5:21] = True  # one column more: 160 − 6 × 12 = 88
+    share = 2 / np.hypot(20, 30)
+    # In common: both edges but their last 2 and 3 columns, of 10 and of 2 × 2 pixels a column.
+    common = 2 * 2 * 13 + 2 * 6 + 10 + 4
+    assert boundary_iou(mask, gt_mask, share=share) == common / (84 + 88 - common)
+    assert boundary_iou(gt_mask, gt_mask) == 1.0
+
+
+def test_boundary_iou_sees_an_outline_that_iou_does_not():
+    gt_mask = np.zeros((200, 300), bool)
+    gt_mask[20:180, 30:270] = True
+    mask = np.zeros_like(gt_mask)
+    mask[22:178, 32:268] = True
+    assert iou(mask, gt_mask) > 0.95
+    assert boundary_iou(mask, gt_mask) < 0.6
+
+
+def test_the_image_border_is_outline_and_ignored_pixels_do_not_count():
+    gt_mask = np.ones((30, 40), bool)
+    inner = gt_mask.copy()
+    inner[0] = False
+    share = 1 / np.hypot(30, 40)
+    # Rings of 30 × 40 and 29 × 40 pixels; in common the last row and the sides above it.
+    common = 40 + 2 * 28
+    assert boundary_iou(inner, gt_mask, share=share) == common / (136 + 134 - common)
+    ignore = np.zeros_like(gt_mask)
+    ignore[:2] = True
+    assert boundary_iou(inner, gt_mask, ignore, share) == 1.0
+
+
+def test_boundary_iou_of_thin_and_empty_masks():
+    thin = mask_of("....", ".##.", "....")
+    empty = np.zeros_like(thin)
+    assert boundary_iou(thin, thin) == 1.0
+    assert boundary_iou(empty, empty) == 1.0
+    assert boundary_iou(empty, thin) == 0.0
+
+
+def test_decidability_index_by_hand():
+    positive, negative = np.array([1.0, 0.8], np.float32), np.array([0.1, 0.1, 0.4])
+    # Means 0.9 and 0.2, variances 0.01 and 0.02.
+    assert decidability_index(positive, negative) == pytest.approx(0.7 / np.sqrt(0.015), rel=1e-6)
+    assert decidability_index(negative, positive) == decidability_index(positive, negative)
+    assert decidability_index(np.ones(3), np.zeros(2)) == np.inf
+    assert decidability_index(np.ones(3), np.ones(2)) == 0.0
+    with pytest.raises(InputError, match="both kinds"):
+        decidability_index(np.ones(3), np.ones(0))
+
+
+def test_bootstrap_interval_covers_the_mean_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    intervals = [bootstrap_interval(rng.exponential(3.0, 60), rng, 0.8) for _ in range(60)]
+    hits = sum(low <= 3.0 <= high for low, high in intervals)
+    assert 36 <= hits <= 58  # 48 expected
+    assert bootstrap_interval([2.0, 2.0], rng) == (2.0, 2.0)
+    low, high = bootstrap_interval([1.0, 20.0], np.random.default_rng(2))
+    assert (low, high) == (1.0, 20.0)

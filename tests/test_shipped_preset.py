@@ -9,8 +9,10 @@ import pytest
 from fctsfn_tf import Predictor, read_image
 from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE
 from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.evaluation import PROTOCOLS, evaluate, predictor_segment, summarise
+from fctsfn_tf.evaluation import PROTOCOLS, evaluate
 from fctsfn_tf.presets import DEFAULT_PRESET, PRESETS_DIRECTORY
+from fctsfn_tf.results import summarise
+from fctsfn_tf.segmenters import PredictorSegment
 
 ROOT = Path(__file__).resolve().parent.parent
 # The least that the shipped preset must do: mean clicks to 90 % IoU on GrabCut below this.
@@ -52,6 +54,6 @@ def test_grabcut_takes_fewer_clicks_than_promised(predictor, research_data):
     dataset = open_dataset(research_data / "test" / "grabcut")
     objects = islice(dataset.samples(MIN_OBJECT_SHARE), 12)  # the whole is `fctsfn evaluate`
     results = evaluate(
-        objects, predictor_segment(predictor), PROTOCOLS["ritm"], data="grabcut", preset="compact"
+        objects, PredictorSegment(predictor), PROTOCOLS["ritm"], data="grabcut", model="compact"
     )
     assert summarise(results)["clicks_to_90"] < PROMISED_CLICKS

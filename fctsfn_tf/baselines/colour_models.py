@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fctsfn_tf.baselines.pixel_graph import per_image
 from fctsfn_tf.errors import InputError
 
 
@@ -51,25 +52,46 @@ def object_probability(
     Raises:
         InputError: scikit-learn is not installed.
     """
-    colours = image.reshape(-1, 3) / 255.0
-    likelihood_object = _likelihood(colours, seeds.ravel() > 0, parameters)
-    likelihood_background = _likelihood(colours, seeds.ravel() < 0, parameters)
+    # A photograph has far fewer colours than pixels.
+    colours, of_pixel = _colours(image)
+    samples = image / 255.0
+    likelihood_object = _likelihood(colours, samples[seeds > 0], parameters)
+    likelihood_background = _likelihood(colours, samples[seeds < 0], parameters)
     probability = likelihood_object / (likelihood_object + likelihood_background)
-    return probability.reshape(seeds.shape)
+    return probability[of_pixel]
+
+
+@per_image
+def _colours(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The colours that occur, (M, 3) float64 in [0, 1], and which one each pixel has, (H, W)."""
+    red, green, blue = np.moveaxis(image.astype(np.int32), 2, 0)
+    codes, of_pixel = np.unique((red << 16) | (green << 8) | blue, return_inverse=True)
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1) / 255.0
+    return colours, of_pixel.reshape(image.shape[:2])
 
 
 def _likelihood(
-    colours: np.ndarray, is_seed: np.ndarray, parameters: ColourParameters
+    colours: np.ndarray, samples: np.ndarray, parameters: ColourParameters
 ) -> np.ndarray:
-    """Density of each of `colours` (N, 3), learnt from those where `is_seed` (N,); (N,) float64."""
-    if not is_seed.any():
+    """Density of each of `colours` (N, 3), learnt from `samples` (M, 3); (N,) float64."""
+    if not len(samples):
         return np.ones(len(colours))
+    mixture = _fitted_mixture(samples, parameters)
+    density = np.zeros(len(colours))
+    # precisions_cholesky_ U has U Uᵀ = Σ⁻¹, so ‖(c − μ) U‖² is the squared Mahalanobis distance.
+    for weight, mean, cholesky in zip(
+        mixture.weights_, mixture.means_, mixture.precisions_cholesky_, strict=True
+    ):
+        whitened = (colours - mean) @ cholesky
+        squared = np.einsum("ij,ij->i", whitened, whitened)
+        height = weight * np.prod(np.diag(cholesky)) / (2 * np.pi) ** 1.5
+        density += height * np.exp(-0.5 * squared)
     share = parameters.uniform_share
-    return (1 - share) * np.exp(_fitted_mixture(colours[is_seed], parameters)(colours)) + share
+    return (1 - share) * density + share
 
 
-def _fitted_mixture(samples: np.ndarray, parameters: ColourParameters):  # noqa: ANN202 (a method)
-    """Colours (N, 3) → log density (N,), of a mixture fitted to `samples` (M, 3)."""
+def _fitted_mixture(samples: np.ndarray, parameters: ColourParameters):  # noqa: ANN202 (optional)
+    """scikit-learn's mixture, fitted to `samples` (M, 3)."""
     try:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
@@ -87,5 +109,4 @@ def _fitted_mixture(samples: np.ndarray, parameters: ColourParameters):  # noqa:
         # A mixture that still moves a little is as good a model.
         warnings.simplefilter("ignore", ConvergenceWarning)
         # A covariance needs two samples.
-        mixture.fit(samples if len(samples) > 1 else np.repeat(samples, 2, axis=0))
-    return mixture.score_samples
+        return mixture.fit(samples if len(samples) > 1 else np.repeat(samples, 2, axis=0))

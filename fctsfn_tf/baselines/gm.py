@@ -76,9 +76,8 @@ def segment(
     if not (seeds < 0).any():  # the object's seeds fill the border of a tiny image
         return np.ones(seeds.shape, np.float32)
     probability = object_probability(image, seeds, parameters.colours)
-    pairs = neighbour_pairs(*seeds.shape)
-    costs = np.sqrt(squared_differences(probability, pairs))
-    costs += parameters.length_weight * pairs.length
-    to_object, _ = shortest_paths(seeds > 0, pairs, costs)
-    to_background, _ = shortest_paths(seeds < 0, pairs, costs)
+    costs = np.sqrt(squared_differences(probability))
+    costs += parameters.length_weight * neighbour_pairs(*seeds.shape).length
+    to_object, _ = shortest_paths(seeds > 0, costs)
+    to_background, _ = shortest_paths(seeds < 0, costs)
     return (to_background / (to_object + to_background)).astype(np.float32)

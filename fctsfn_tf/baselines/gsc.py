@@ -24,7 +24,12 @@ from fctsfn_tf.baselines.colour_models import (
     ColourParameters,
     object_probability,
 )
-from fctsfn_tf.baselines.pixel_graph import neighbour_pairs, shortest_paths, squared_differences
+from fctsfn_tf.baselines.pixel_graph import (
+    neighbour_pairs,
+    per_image,
+    shortest_paths,
+    squared_differences,
+)
 from fctsfn_tf.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
 from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks
 from fctsfn_tf.clicks import Click
@@ -91,8 +96,13 @@ def geodesic_parents(image: np.ndarray, is_seed: np.ndarray, image_weight: float
     Raises:
         InputError: SciPy is not installed.
     """
-    pairs = neighbour_pairs(*is_seed.shape)
+    return shortest_paths(is_seed, _step_costs(image, image_weight))[1]
+
+
+@per_image
+def _step_costs(image: np.ndarray, image_weight: float) -> np.ndarray:
+    """The cost of a step between the pixels of each of `neighbour_pairs`, (N,) float64."""
     # contrast_scale is 1 / 2m, and 0 in an image of one colour.
-    contrast = 2 * contrast_scale(image) * squared_differences(image, pairs)
-    costs = np.sqrt((1 - image_weight) * pairs.length**2 + image_weight * contrast)
-    return shortest_paths(is_seed, pairs, costs)[1]
+    contrast = 2 * contrast_scale(image) * squared_differences(image)
+    lengths = neighbour_pairs(*image.shape[:2]).length
+    return np.sqrt((1 - image_weight) * lengths**2 + image_weight * contrast)

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from fctsfn_tf.commands import arguments as shared
+from fctsfn_tf.files import atomic_write, check_writable
+
+# What the plots show beside the shipped preset.
+PLOTTED_METHODS = ("grabcut", "rw", "gc", "gm")
+PLOTTED_SIZES = ((240, 320), (360, 480), (480, 640), (720, 960))
+MAX_PLOTTED_CLICKS = 10
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -22,17 +29,64 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="N",
         help="timed runs; 0 computes without running (default: 3)",
     )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="also OpenCV's GrabCut, random walkers, a graph cut and KerasHub's SAM with random "
+        "weights, as far as they are installed",
+    )
+    parser.add_argument(
+        "--plots",
+        type=Path,
+        metavar="DIR",
+        help="instead of the table: plot what a click costs against image size and against the "
+        "number of clicks, for the shipped preset and classical methods",
+    )
+    parser.add_argument("--force", action="store_true", help="replace plots that exist")
     parser.set_defaults(run=_run_benchmark)
 
 
 def _run_benchmark(arguments: argparse.Namespace) -> int:
+    if arguments.plots is not None:
+        return _plot(arguments)
     shared.import_quietly()
     from fctsfn_tf.benchmark import benchmark_table
+    from fctsfn_tf.benchmark_peers import PEERS
 
     given: dict[str, object] = {"names": arguments.networks or None}
     if arguments.size is not None:
         given["height"], given["width"] = arguments.size
     if arguments.runs is not None:
         given["runs"] = arguments.runs
+    if arguments.peers:
+        given["peers"] = list(PEERS)
     print(benchmark_table(**given))
+    return shared.OK
+
+
+def _plot(arguments: argparse.Namespace) -> int:
+    files = [arguments.plots / f"cost_by_{name}.png" for name in ("size", "clicks")]
+    for path in files:
+        check_writable(path, arguments.force)
+    shared.import_quietly()
+    from fctsfn_tf.benchmark import cost_by_size_and_clicks
+    from fctsfn_tf.plots import lines
+    from fctsfn_tf.presets import DEFAULT_PRESET
+    from fctsfn_tf.segmenters import Segmenter
+
+    segments = {name: Segmenter(name).build()[1] for name in (DEFAULT_PRESET, *PLOTTED_METHODS)}
+    by_size, by_clicks = cost_by_size_and_clicks(segments, PLOTTED_SIZES, MAX_PLOTTED_CLICKS)
+    megapixels = [height * width / 1e6 for height, width in PLOTTED_SIZES]
+    pictures = (
+        lines("A click against the size of the image", "Megapixels", megapixels, by_size),
+        lines(
+            "A click against the clicks before ({} × {} pixels)".format(*PLOTTED_SIZES[0]),
+            "Number of clicks",
+            range(1, MAX_PLOTTED_CLICKS + 1),
+            by_clicks,
+        ),
+    )
+    for path, picture in zip(files, pictures, strict=True):
+        atomic_write(path, lambda file, picture=picture: file.write(picture), arguments.force)
+        print(path)
     return shared.OK

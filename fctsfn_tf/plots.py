@@ -1,0 +1,199 @@
+"""Figures: mean IoU against clicks, and sheets of photographs with clicks and masks.
+
+Colours are Okabe and Ito's, which people with any colour vision tell apart; every curve has a
+marker of its own too, and clicks differ by shape as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from types import ModuleType
+
+import numpy as np
+
+from fctsfn_tf.clicks import Click
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.metrics import MAX_CLICKS
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+MARKERS = "osD^vPX*"
+DOTS_PER_INCH = 110
+LEGEND_COLUMNS = 5
+OBJECT_COLOUR, POSITIVE_COLOUR, NEGATIVE_COLOUR = (0, 114, 178), "#009E73", "#D55E00"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes: mean IoU in [0, 1] after click 1, 2, … by method, and single points
+    {method: {clicks: IoU}} that somebody else reports."""
+
+    title: str
+    curves: Mapping[str, Sequence[float]]
+    reported: Mapping[str, Mapping[int, float]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photograph (H, W, 3) uint8 with clicks and a mask (H, W) bool on it, either or none."""
+
+    title: str
+    image: np.ndarray
+    clicks: Sequence[Click] = ()
+    mask: np.ndarray | None = None
+
+
+def curves(title: str, panels: Sequence[Panel]) -> bytes:
+    """A PNG of mean IoU against the number of clicks, a set of axes per panel.
+
+    Raises:
+        InputError: Matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    named = (name for panel in panels for name in (*panel.reported, *panel.curves))
+    names = list(dict.fromkeys(named))
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = pyplot.subplots(
+        rows, columns, figsize=(5.2 * columns, 3.9 * rows + 0.9), squeeze=False
+    )
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    handles: dict[str, object] = {}
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        for index, name in enumerate(names):
+            style = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+            handles |= _drawn(axis, name, panel, *style)
+        axis.set(title=panel.title, xlabel="Number of clicks", ylabel="Mean IoU (%)", ylim=(0, 100))
+        axis.set_xticks([1, *range(5, MAX_CLICKS + 1, 5)])
+        axis.grid(alpha=0.3)
+        if not any(len(curve) for curve in panel.curves.values()):
+            place = {"ha": "center", "transform": axis.transAxes, "color": "#555555"}
+            axis.text(0.5, 0.06, "nothing measured here", **place)
+    figure.suptitle(title)
+    figure.legend(
+        handles.values(), handles, loc="lower center", ncols=LEGEND_COLUMNS, fontsize="small"
+    )
+    legend_rows = -(-len(handles) // LEGEND_COLUMNS)
+    figure.tight_layout(rect=(0, (0.3 + 0.22 * legend_rows) / figure.get_figheight(), 1, 1))
+    return _png(pyplot, figure)
+
+
+def _drawn(
+    axis,  # noqa: ANN001 (Matplotlib may not be there)
+    name: str,
+    panel: Panel,
+    colour: str,
+    marker: str,
+) -> dict[str, object]:
+    """Draw one method's curve and reported points; {its name in the legend: what was drawn}."""
+    handles: dict[str, object] = {}
+    percents = [100 * value for value in panel.curves.get(name, ())]
+    if percents:
+        numbers = range(1, len(percents) + 1)
+        style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.5}
+        (handles[name],) = axis.plot(numbers, percents, **style)
+    points = panel.reported.get(name, {})
+    if points:
+        percents = [100 * value for value in points.values()]
+        style = {"edgecolors": colour, "marker": marker, "facecolors": "none", "linewidths": 1.4}
+        handles[f"{name}, paper"] = axis.scatter(list(points), percents, s=55, **style)
+    return handles
+
+
+def lines(
+    title: str, x_label: str, x_values: Sequence[float], series: Mapping[str, Sequence[float]]
+) -> bytes:
+    """A PNG of seconds (on a logarithmic axis) against something, a line per name.
+
+    Raises:
+        InputError: Matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    figure, axis = pyplot.subplots(figsize=(6.4, 4.4))
+    for index, (name, values) in enumerate(series.items()):
+        style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+        axis.plot(x_values, values, label=name, linewidth=1.5, markersize=5, **style)
+    axis.set(title=title, xlabel=x_label, ylabel="Seconds per click", yscale="log")
+    axis.grid(alpha=0.3, which="both")
+    axis.legend(fontsize="small")
+    figure.tight_layout()
+    return _png(pyplot, figure)
+
+
+def sheet(rows: Sequence[Sequence[Picture]]) -> bytes:
+    """A PNG of photographs in rows of equal length, each with its clicks and mask.
+
+    Raises:
+        InputError: Matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    columns = max(len(row) for row in rows)
+    heights = [2.2 * row[0].image.shape[0] / row[0].image.shape[1] + 0.3 for row in rows]
+    figure, axes = pyplot.subplots(
+        len(rows),
+        columns,
+        figsize=(2.2 * columns, sum(heights)),
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for row, line in zip(rows, axes, strict=True):
+        for picture, axis in zip(row, line, strict=False):
+            _draw(picture, axis)
+    figure.tight_layout(pad=0.4)
+    return _png(pyplot, figure)
+
+
+def _draw(picture: Picture, axis) -> None:  # noqa: ANN001 (Matplotlib may not be there)
+    image = picture.image
+    if picture.mask is not None:
+        # The rest is paler and the object tinted, so that both stay visible on any photograph.
+        pale = 0.35 * image + 0.65 * 255
+        tinted = 0.6 * image + 0.4 * np.array(OBJECT_COLOUR)
+        image = np.where(picture.mask[..., None], tinted, pale).astype(np.uint8)
+    axis.imshow(image, interpolation="antialiased")
+    if picture.mask is not None and picture.mask.any() and not picture.mask.all():
+        axis.contour(picture.mask, [0.5], colors="black", linewidths=0.8)
+    for is_positive, marker, colour in (
+        (True, "P", POSITIVE_COLOUR),
+        (False, "X", NEGATIVE_COLOUR),
+    ):
+        positions = [click for click in picture.clicks if click.is_positive == is_positive]
+        axis.scatter(
+            [click.col for click in positions],
+            [click.row for click in positions],
+            s=60,
+            marker=marker,
+            color=colour,
+            edgecolors="white",
+            linewidths=1.1,
+        )
+    axis.set_title(picture.title, fontsize=8)
+
+
+def _png(pyplot: ModuleType, figure) -> bytes:  # noqa: ANN001 (Matplotlib may not be there)
+    file = BytesIO()
+    figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
+    pyplot.close(figure)
+    return file.getvalue()
+
+
+def _pyplot() -> ModuleType:
+    """
+    Raises:
+        InputError: Matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+
+        matplotlib.use("agg")  # no window, wherever this runs
+        from matplotlib import pyplot
+    except ImportError:
+        raise InputError(
+            "Figures need Matplotlib, which is not installed. "
+            "Install it with `pip install 'fctsfn-tf[plots]'`."
+        ) from None
+    return pyplot
