@@ -242,6 +242,9 @@ def test_several_masks_of_one_photograph(tmp_path, labels):
     check = list(open_dataset(tmp_path).samples())
     assert [sample.name for sample in check] == ["a#1", "a#2"]
     np.testing.assert_array_equal(check[1].gt_mask, labels == 2)
+    for sample, number in zip(check, (2, 1), strict=True):
+        (other,) = sample.other_masks
+        np.testing.assert_array_equal(other, labels == number)
 
 
 @pytest.mark.parametrize(
