@@ -97,10 +97,11 @@ def paper_view(
     where it would cut the object, and what comes in from outside of the photograph is ignored.
     """
     image_height, image_width = sample.gt_mask.shape
-    rows, cols = np.nonzero(sample.gt_mask)
-    middle = np.array([cols.mean(), rows.mean()]) + 0.5
-    low = np.array([cols.min(), rows.min()], np.float64)
-    high = np.array([cols.max(), rows.max()], np.float64) + 1
+    moments = cv2.moments(sample.gt_mask.view(np.uint8), binaryImage=True)
+    middle = np.array([moments["m10"], moments["m01"]]) / moments["m00"] + 0.5
+    left, top, box_width, box_height = cv2.boundingRect(sample.gt_mask.view(np.uint8))
+    low = np.array([left, top], np.float64)
+    high = low + np.array([box_width, box_height])
     size = np.array([image_width, image_height], np.float64)
     crop_low, crop_high = np.zeros(2), size
     if np.prod(high - low) < config.crop_share * np.prod(size):

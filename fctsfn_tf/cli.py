@@ -13,13 +13,33 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from fctsfn_tf import __version__
-from fctsfn_tf.commands import benchmark, compare, evaluate, merge, reproduce, segment
+from fctsfn_tf.commands import (
+    benchmark,
+    compare,
+    evaluate,
+    export,
+    install_tfjs,
+    merge,
+    reproduce,
+    segment,
+    train,
+)
 from fctsfn_tf.commands.arguments import BAD_INPUT, INTERRUPTED
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
 # In the order of the help.
-COMMANDS = (segment, evaluate, compare, merge, reproduce, benchmark)
+COMMANDS = (
+    segment,
+    train,
+    evaluate,
+    compare,
+    merge,
+    reproduce,
+    benchmark,
+    export,
+    install_tfjs,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -25,8 +25,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,8 +86,11 @@ class ClickDataset(keras.utils.PyDataset):
         repeat_images: False to give the view of a photograph once, however many objects are clicked
             in it: then `image` is (photographs, H, W, 3), for networks that repeat it themselves.
         cache: where decoded photographs are kept; None decodes them anew each time.
-        workers, use_multiprocessing, max_queue_size: Keras' own, see `keras.utils.PyDataset`.
-            Threads (`workers=4`) serve well: most of the work is done outside of Python's lock.
+        workers: threads that make the next batches while one is trained on; they serve well, most
+            of the work is done outside of Python's lock. They need `shuffle=False`, because they
+            make the batches that come next in order.
+        use_multiprocessing: True for processes instead.
+        max_queue_size: batches that may be ready at a time.
 
     Attributes:
         epoch: the epoch that `data[index]` belongs to; Keras counts it up. Set it to go on with an
@@ -111,7 +117,13 @@ class ClickDataset(keras.utils.PyDataset):
         use_multiprocessing: bool = False,
         max_queue_size: int = 10,
     ) -> None:
-        super().__init__(workers, use_multiprocessing, max_queue_size)
+        # Keras' own workers are left out: they make batches for a look at their shapes, too, and on
+        # some backends train on those first, so that an epoch is not what it is without them.
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=max_queue_size)
+        self.num_workers = workers
+        self._ahead = None
+        if workers > 1 or use_multiprocessing:
+            self._ahead = _Ahead(workers, use_multiprocessing, max_queue_size)
         datasets = [datasets] if isinstance(datasets, Dataset) else list(datasets)
         self._images = [(one, image) for one in datasets for image in one.images]
         self._probabilities = _probabilities(datasets, weights)
@@ -147,7 +159,9 @@ class ClickDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Batch `index` of the present epoch; see `batch`."""
-        return self.batch(self.epoch, index)
+        if self._ahead is None:
+            return self.batch(self.epoch, index)
+        return self._ahead.get(self, self.epoch, index)
 
     @property
     def epoch(self) -> int:
@@ -196,14 +210,19 @@ class ClickDataset(keras.utils.PyDataset):
             place[...] = pixels
         return {"image": image, "click_maps": np.stack(maps)}, np.stack(targets)
 
-    def as_tf_dataset(self, num_parallel_calls: int | None = None) -> Any:
+    def as_tf_dataset(
+        self, num_parallel_calls: int | None = None, epochs: int | None = None
+    ) -> Any:
         """The same batches as a `tf.data.Dataset`, made `num_parallel_calls` at a time.
 
-        In training it goes on without end, from the present epoch's first batch: name
+        In training it starts at the present epoch's first batch and holds all epochs in a row: name
         `steps_per_epoch=len(data)` in `model.fit`. Otherwise it is the one epoch.
 
         Args:
             num_parallel_calls: None lets tf.data choose.
+            epochs: how many there are in training; None for no end. Under
+                MultiWorkerMirroredStrategy give it the number that `fit` gets: a program that ends
+                while a batch is being made would wait for that batch for ever.
         """
         import tensorflow as tf
 
@@ -224,7 +243,9 @@ class ClickDataset(keras.utils.PyDataset):
             return {"image": arrays[0], "click_maps": arrays[1]}, arrays[2]
 
         first = self.epoch * per_epoch
-        last = tf.int64.max if self.is_training else per_epoch
+        last = per_epoch
+        if self.is_training:
+            last = tf.int64.max if epochs is None else first + epochs * per_epoch
         calls = tf.data.AUTOTUNE if num_parallel_calls is None else num_parallel_calls
         return tf.data.Dataset.range(first, last).map(batch, calls).prefetch(PREFETCH)
 
@@ -316,23 +337,30 @@ class ClickDataset(keras.utils.PyDataset):
         areas = np.array([np.count_nonzero(sample.gt_mask) for sample in found], np.float64)
         share = areas**self.config.area_exponent
         sample = found[rng.choice(len(found), p=share / share.sum())]
-        view = training_view(sample, height, width, self._augmentation, rng)
+        config = self.config
         originals = (sample.gt_mask, *sample.other_masks)
+        if config.objects_per_image == 1 and config.merge_probability == 0:
+            sample = replace(sample, other_masks=())  # nobody asks where they are in the view
+        view = training_view(sample, height, width, self._augmentation, rng)
         seen = (view.sample.gt_mask, *view.sample.other_masks)
         visible = [k for k, mask in enumerate(seen) if np.count_nonzero(mask) >= MIN_VIEW_PIXELS]
-        if self.config.objects_per_image == 1:
+        if config.objects_per_image == 1:
             visible = visible[:1] if visible[:1] == [0] else []
         if not visible:
             return []
         items = []
-        for _ in range(self.config.objects_per_image):
+        for _ in range(config.objects_per_image):
             asked = {visible[rng.integers(len(visible))]}
             others = [k for k in range(len(seen)) if k not in asked]
-            if others and rng.random() < self.config.merge_probability:
+            if others and rng.random() < config.merge_probability:
                 asked.add(others[rng.integers(len(others))])
-            before, after = (_asked_for(asked, masks) for masks in (originals, seen))
-            maps = self._click_maps(sample.ignore, *before, view, after[0], rng)
-            target = np.where(view.sample.ignore, IGNORED, after[0]).astype(np.float32)
+            seen_mask = _union(asked, seen)
+            other_masks = [mask for k, mask in enumerate(originals) if k not in asked]
+            maps = self._click_maps(
+                sample.ignore, _union(asked, originals), other_masks, view, seen_mask, rng
+            )
+            target = seen_mask.astype(np.float32)
+            target[view.sample.ignore] = IGNORED
             items.append((view.sample.image, maps, target[..., None]))
         return items
 
@@ -387,10 +415,9 @@ class ClickDataset(keras.utils.PyDataset):
         ]
 
 
-def _asked_for(asked: set[int], masks: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The union of the masks asked for, and the others."""
-    union = np.logical_or.reduce([masks[k] for k in asked])
-    return union, [mask for k, mask in enumerate(masks) if k not in asked]
+def _union(asked: set[int], masks: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W) bool: the masks asked for as one."""
+    return np.logical_or.reduce([masks[number] for number in asked])
 
 
 def _probabilities(
@@ -413,6 +440,64 @@ def _probabilities(
             f"Received {weights!r:.60} for {len(counts)} data sets."
         )
     return np.repeat(share / (share @ counts), counts)
+
+
+class _Ahead:
+    """Batches made by threads or processes before they are asked for.
+
+    Each one keeps its own pool: what is sent to another process starts without one.
+    """
+
+    def __init__(self, workers: int, use_multiprocessing: bool, max_batches: int) -> None:
+        self._settings = (workers, use_multiprocessing, max_batches)
+        self._max_batches = max_batches
+        self._batches: dict[tuple[int, int], Future[Batch]] = {}
+        self._lock = threading.Lock()
+        self._pool: Executor | None = None
+
+    def get(self, data: ClickDataset, epoch: int, index: int) -> Batch:
+        """The batch; those that follow it in the epoch are begun, as far as there is room."""
+        with self._lock:
+            for key in [key for key in self._batches if key[0] != epoch]:
+                self._batches.pop(key).cancel()
+            wanted = self._batches.pop((epoch, index), None) or self._begin(data, epoch, index)
+            for following in range(index + 1, min(index + 1 + self._max_batches, len(data))):
+                if len(self._batches) == self._max_batches:
+                    break
+                if (epoch, following) not in self._batches:
+                    self._batches[epoch, following] = self._begin(data, epoch, following)
+        return wanted.result()
+
+    def _begin(self, data: ClickDataset, epoch: int, index: int) -> Future[Batch]:
+        workers, use_multiprocessing, _ = self._settings
+        if self._pool is None:
+            if use_multiprocessing:
+                self._pool = ProcessPoolExecutor(max(1, workers), None, _Worker.start, (data,))
+            else:
+                self._pool = ThreadPoolExecutor(workers)
+        if use_multiprocessing:
+            return self._pool.submit(_Worker.batch, epoch, index)
+        return self._pool.submit(data.batch, epoch, index)
+
+    def __getstate__(self) -> tuple[int, bool, int]:
+        return self._settings
+
+    def __setstate__(self, settings: tuple[int, bool, int]) -> None:
+        self.__init__(*settings)
+
+
+class _Worker:
+    """What a process of `_Ahead` keeps: its copy of the data."""
+
+    data: ClickDataset
+
+    @classmethod
+    def start(cls, data: ClickDataset) -> None:
+        cls.data = data
+
+    @classmethod
+    def batch(cls, epoch: int, index: int) -> Batch:
+        return cls.data.batch(epoch, index)
 
 
 class _Notes:

@@ -60,14 +60,19 @@ class ClickAttention(layers.Layer):
         batch, height, width = shape[0], shape[1], shape[2]
         depth = queries.shape[-1]
         queries = ops.reshape(queries, (batch, height * width, depth))
-        keys = ops.reshape(keys, (batch, height * width, depth))
+        # Transposed while it has four axes: a converter would fold it into the product of matrices,
+        # which TF.js' wasm backend computes ten times as slowly when one is transposed.
+        keys = ops.reshape(ops.transpose(keys, (0, 3, 1, 2)), (batch, depth, height * width))
         values = ops.reshape(values, (batch, height * width, values.shape[-1]))
         disks = ops.reshape(disks, (batch, height * width, 2))
 
+        # UNCLICKED, its logarithm and the quotient by it are beyond half precision.
+        disks = ops.cast(disks, "float32")
         covered = ops.sum(disks, axis=-1) + UNCLICKED  # (B, hw)
-        similarity = ops.matmul(queries, ops.transpose(keys, (0, 2, 1))) * depth**-0.5
-        attention = ops.softmax(similarity + ops.log(covered)[:, None, :], axis=-1)  # (B, hw, hw)
-        signs = disks / covered[:, :, None]
+        similarity = ops.matmul(queries, keys) * depth**-0.5
+        similarity = ops.cast(similarity, "float32") + ops.log(covered)[:, None, :]
+        attention = ops.cast(ops.softmax(similarity, axis=-1), values.dtype)  # (B, hw, hw)
+        signs = ops.cast(disks / covered[:, :, None], values.dtype)
         attended = ops.matmul(attention, ops.concatenate([signs, values], axis=-1))
         return ops.reshape(attended, (batch, height, width, 2 + values.shape[-1]))
 
@@ -129,7 +134,7 @@ def compact_network(
     for scale, filters in enumerate(WIDTHS[:4]):
         x = _conv_norm_relu(x, filters, 3, f"interaction_{2 ** (scale + 1)}", strides=2)
         interaction.append(x)
-    disks = layers.AveragePooling2D(16, name="disks_16")(maps[..., :2])  # (B, H/16, W/16, 2)
+    disks = layers.AveragePooling2D(16, name="disks_16")(maps)[..., :2]  # (B, H/16, W/16, 2)
 
     # ---- Fusion net ----------------------------------------------------------------------------
     attended = ClickAttention(name="click_attention")([queries, keys, interaction[3], disks])
@@ -167,6 +172,16 @@ def compact_network(
     x = BilinearUpsampling(2, name="refined_up")(x)
     logits = CropLike(name="crop", dtype="float32")([x, click_maps])  # (B, H, W, 1)
     return keras.Model({"image": image, "click_maps": click_maps}, logits, name=name)
+
+
+def freeze_backbone(network: keras.Model) -> None:
+    """Let everything learn but MobileNetV2, whose BatchNorm then stays in inference mode as well.
+
+    Args:
+        network: of `compact_network`; compile it afterwards.
+    """
+    for layer in network.layers:
+        layer.trainable = not is_backbone(layer)
 
 
 def is_backbone(layer: layers.Layer) -> bool:

@@ -14,6 +14,27 @@ EPSILON = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="fctsfn_tf")
+class SummedCrossEntropy(keras.losses.Loss):
+    """The paper's loss: softmax cross-entropy, summed over the pixels of each object.
+
+    `call(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits → (B,). The mean
+    over the batch is taken afterwards, as Caffe does it without `normalize`.
+
+    The logit is the difference of the two scores (`layers.ForegroundLogit`), and binary
+    cross-entropy on it is softmax cross-entropy on the scores, with the same gradients. A summed
+    loss is tens of thousands of times a mean one: learning rates that suit it look tiny.
+
+    Source: paper §3.3; that it is summed, from the released files.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        valid = ops.cast(y_true > IGNORED / 2, y_pred.dtype)
+        # −log of the probability of the right answer, stable for large logits.
+        surprise = ops.softplus(ops.where(y_true > 0.5, -y_pred, y_pred))
+        return ops.sum(surprise * valid, (1, 2, 3))
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
 class NormalizedFocalLoss(keras.losses.Loss):
     """Focal loss whose weights are rescaled to the sum they had before focusing.
 
@@ -63,3 +84,26 @@ class SoftIoULoss(keras.losses.Loss):
         intersection = ops.sum(probability * target, axes)
         union = ops.sum(probability + target, axes) - intersection
         return 1 - (intersection + 1) / (union + 1)
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class NormalizedFocalAndIoULoss(keras.losses.Loss):
+    """`NormalizedFocalLoss` plus `iou_weight` times `SoftIoULoss`: the modern recipe's loss.
+
+    `call(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits → (B,).
+
+    Args:
+        iou_weight: of the second beside the first.
+    """
+
+    def __init__(self, iou_weight: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.iou_weight = iou_weight
+        self._focal, self._soft_iou = NormalizedFocalLoss(), SoftIoULoss()
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        focal = self._focal.call(y_true, y_pred)
+        return focal + self.iou_weight * self._soft_iou.call(y_true, y_pred)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "iou_weight": self.iou_weight}

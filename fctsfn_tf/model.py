@@ -55,6 +55,8 @@ BOTTLENECK_FILTERS = 60
 REFINING_KERNELS = (7, 5, 3, 3, 3)
 REFINING_FILTERS = 64
 REFINING_DROPOUT = 0.5
+# How the names of its layers begin.
+MSRN_PREFIXES = ("bottleneck", "refine", "score_bn")
 BATCH_NORM_EPSILON = 1e-5  # Caffe's default, which the released network keeps
 
 # Means that the released Caffe network subtracts: image in BGR, click maps positive, negative.
@@ -331,6 +333,31 @@ def multi_scale_refining(
         x = normalised_convolution(x, filters, kernel_size, name=f"refine{i}")  # (B, H, W, 64)
         x = layers.Dropout(REFINING_DROPOUT, name=f"refine{i}_dropout")(x)
     return layers.Conv2D(NUM_CLASSES, 1, kernel_initializer="he_normal", name="refined_score")(x)
+
+
+def freeze_tslfn(network: keras.Model) -> None:
+    """Let only the MSRN of an FCTSFN learn; its TSLFN stays as it is, bit for bit (§3.3).
+
+    The TSLFN's layers are made untrainable and their dropout is turned off, so that in training
+    they compute what they compute in use. They have no BatchNorm.
+
+    Args:
+        network: of `FCTSFN`; compile it afterwards.
+
+    Raises:
+        InputError: it has no MSRN.
+    """
+    refining = [layer for layer in network.layers if layer.name.startswith(MSRN_PREFIXES)]
+    if not refining:
+        raise InputError(
+            "Only an FCTSFN has an MSRN to train. Build the network with fctsfn_tf.FCTSFN. "
+            f"Received '{network.name}'."
+        )
+    for layer in network.layers:
+        if layer not in refining:
+            layer.trainable = False
+            if isinstance(layer, layers.Dropout):
+                layer.rate = 0.0
 
 
 # The pieces they are made of

@@ -138,6 +138,13 @@ class Predictor:
         return self._need_image().shape[:2]
 
     @property
+    def image(self) -> np.ndarray:
+        """The photograph as it is read, (H, W, 3) uint8 RGB; read-only."""
+        image = self._need_image().view()
+        image.setflags(write=False)
+        return image
+
+    @property
     def clicks(self) -> tuple[Click, ...]:
         """The clicks that hold now, oldest first, as (row, col)."""
         self._need_image()

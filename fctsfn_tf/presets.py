@@ -26,7 +26,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -57,6 +57,20 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
 FORBIDDEN_ARGUMENTS = frozenset({"weights", "backbone_weights"})
 
 
+class PresetFacts(NamedTuple):
+    """What a preset says of itself.
+
+    Attributes:
+        name: of a shipped preset or a directory, or "hf://owner/name".
+        weights_sha256: of its weight file, in hexadecimal.
+        model_card: Markdown; empty where it has none.
+    """
+
+    name: str
+    weights_sha256: str
+    model_card: str
+
+
 def preset_names() -> list[str]:
     """The names of the shipped presets, sorted."""
     return sorted(path.parent.name for path in PRESETS_DIRECTORY.glob(f"*/{CONFIG_FILE}"))
@@ -80,6 +94,19 @@ def load_preset(preset: str | Path = DEFAULT_PRESET) -> tuple[keras.Model, Predi
     model = _build(settings["builder"], settings["arguments"], directory)
     load_variables(model, weights)
     return model, config
+
+
+def preset_facts(preset: str | Path = DEFAULT_PRESET) -> PresetFacts:
+    """What a preset says of itself; see `load_preset` for the argument and the errors."""
+    directory = _find(preset)
+    settings = _read_settings(directory)
+    _checked_weights(settings["weights"], directory)
+    card = directory / MODEL_CARD_FILE
+    return PresetFacts(
+        str(preset) if str(preset).startswith(HUB_PREFIX) else directory.resolve().name,
+        settings["weights"]["sha256"],
+        card.read_text(encoding="utf-8") if card.is_file() else "",
+    )
 
 
 def save_preset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fctsfn_tf.config import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES
 from fctsfn_tf.errors import InputError
@@ -89,50 +89,6 @@ class SimulationConfig:
     border_probability: float = 0.6
     start_mask_probability: float = 0.06
     rollouts: tuple[float, ...] = (0.35, 0.25, 0.2, 0.1, 0.1)
-
-
-@dataclass(frozen=True)
-class CompactRecipe:
-    """The recipe of the compact network.
-
-    Attributes:
-        steps: optimiser steps in all; the learning rate follows a cosine down to zero.
-        views: (side of the square views in pixels, photographs per step), one of which is drawn
-            for each step. Several sides, because zoom-in and working size show objects at any
-            scale; fewer photographs where the views are larger, so that steps cost about the same.
-        objects_per_image: clicked objects per photograph; they share one run of the backbone.
-        learning_rate: at its highest, after `warmup` steps (AdamW).
-        merge_probability: how often two objects are asked for as one (RITM: .15).
-        coarse_weight: weight of the loss on the score at 1/8.
-        iou_weight: weight of the soft IoU loss beside the normalised focal loss.
-        average_decay: of the moving average of the weights that is saved as the result.
-        set_weights: how often a photograph of each data set is drawn, relative to the others.
-    """
-
-    steps: int = 5600
-    views: tuple[tuple[int, int], ...] = ((256, 4), (320, 3), (384, 2))
-    objects_per_image: int = 2
-    learning_rate: float = 1e-3
-    warmup: int = 300
-    weight_decay: float = 1e-4
-    clip_norm: float = 5.0
-    merge_probability: float = 0.1
-    coarse_weight: float = 0.3
-    iou_weight: float = 0.5
-    average_decay: float = 0.998
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    simulation: SimulationConfig = field(default_factory=SimulationConfig)
-    # ccp is one kind of picture a thousand times; bsds_regions holds parts and stuff.
-    set_weights: tuple[tuple[str, float], ...] = (
-        ("voc2012", 1.5),
-        ("voc_animal", 1.0),
-        ("ecssd", 1.5),
-        ("ccp", 0.3),
-        ("human290", 1.0),
-        ("coco128seg", 3.0),
-        ("tinycoco", 3.0),
-        ("bsds_regions", 0.8),
-    )
 
 
 @dataclass(frozen=True)
@@ -232,3 +188,97 @@ COMPACT_INPUT = ClickInput(
     merge_probability=0.1,
     area_exponent=0.5,
 )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a run is, and when it looks up from training.
+
+    Attributes:
+        steps: optimiser steps at most.
+        validate_every: steps from one validation to the next.
+        patience: validations in a row without a gain after which the run ends; None for never.
+        checkpoint_every: steps from one checkpoint to the next; what a power cut costs at most.
+
+    Raises:
+        InputError: a number below 1.
+    """
+
+    steps: int
+    validate_every: int
+    patience: int | None
+    checkpoint_every: int
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and value < 1:
+                raise InputError(f"`{name}` must be 1 or more. Received {value!r}.")
+
+
+@dataclass(frozen=True)
+class PaperRecipe:
+    """One stage of the paper's networks: SGD as Caffe does it, on a summed loss.
+
+    Attributes:
+        input: views and clicks.
+        learning_rate: of the weights; it suits a loss that is summed over the pixels, and a network
+            that starts from ImageNet's VGG16.
+        schedule: see there.
+        drops: steps after which the learning rate is a tenth of what it was.
+        nesterov: whether the momentum is Nesterov's.
+        momentum, decay, bias_factor: see `optimizers.CaffeSGD`.
+
+    Source: paper §3.3; what is marked † below, from its released files.
+    """
+
+    input: ClickInput
+    learning_rate: float
+    schedule: Schedule
+    drops: tuple[int, ...] = ()
+    nesterov: bool = False
+    momentum: float = 0.99
+    decay: float = 5e-4
+    bias_factor: float = 2.0
+
+
+# Stride → its stage of the TSLFN. The rates of 32s and 8s are †; that of 16s is nowhere given and
+# lies between. The steps of 16s and 8s are seen in the names of released files †; 32s has as many
+# as 16s. Validated every 1000 steps, and ended after several without a gain (§3.3): five here.
+TSLFN_STAGES = {
+    32: PaperRecipe(TSLFN_INPUT, 1e-10, Schedule(300_000, 1000, 5, 1000)),
+    16: PaperRecipe(TSLFN_INPUT, 1e-12, Schedule(300_000, 1000, 5, 1000)),
+    8: PaperRecipe(TSLFN_INPUT, 1e-14, Schedule(950_000, 1000, 5, 1000)),
+}
+# Rate, drops and Nesterov's momentum: †. After two drops 10,000 steps are left.
+MSRN_STAGE = PaperRecipe(
+    MSRN_INPUT, 1e-8, Schedule(30_000, 1000, 5, 1000), drops=(10_000, 20_000), nesterov=True
+)
+
+
+@dataclass(frozen=True)
+class CompactRecipe:
+    """The recipe of the compact network, whose backbone stays as it is.
+
+    Attributes:
+        input: views and clicks; its `clicks.rollouts` are the clicks on the network's own errors.
+        schedule: the learning rate follows a cosine down to zero over all its steps.
+        learning_rate: at its highest (AdamW).
+        warmup_share: of the steps, in which the rate rises to its highest.
+        weight_decay: AdamW's, not on biases and BatchNorm.
+        clip_norm: the longest gradient.
+        coarse_weight: weight of the loss on the score at 1/8.
+        iou_weight: weight of the soft IoU loss beside the normalised focal loss.
+        average_decay: of the moving average of the weights, which is the result.
+        statistics_batches: batches over which BatchNorm's statistics are collected for the result.
+    """
+
+    input: ClickInput = COMPACT_INPUT
+    schedule: Schedule = Schedule(5600, 700, None, 250)
+    learning_rate: float = 1e-3
+    warmup_share: float = 300 / 5600
+    weight_decay: float = 1e-4
+    clip_norm: float = 5.0
+    coarse_weight: float = 0.3
+    iou_weight: float = 0.5
+    average_decay: float = 0.998
+    statistics_batches: int = 100

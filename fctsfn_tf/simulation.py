@@ -158,11 +158,13 @@ def _clicks_on(
     if number == 0 or not region.any():
         return []
     inner = region & (_depth(region) > config.margin)
-    pixels = np.argwhere(inner if inner.any() else region)
+    if not inner.any():
+        inner = region
     offset = rng.integers(config.spacing, size=2)
-    on_grid = pixels[(pixels % config.spacing == offset).all(axis=1)]
+    grid = inner[offset[0] :: config.spacing, offset[1] :: config.spacing]
+    on_grid = np.argwhere(grid) * config.spacing + offset
     if len(on_grid) == 0:
-        on_grid, number = pixels, 1
+        on_grid, number = np.argwhere(inner), 1
     chosen = rng.choice(len(on_grid), min(number, len(on_grid)), replace=False)
     return [Click(int(row), int(col), is_positive) for row, col in on_grid[chosen]]
 

@@ -1,355 +1,346 @@
-"""Training of the compact network: previous mask, clicks on its own errors, frozen backbone.
+"""The recipes carried out: TSLFN 32s → 16s → 8s, MSRN on the frozen TSLFN, the compact network.
 
-Everything random of step i is drawn from a generator seeded with (seed, i), so a run that was
-interrupted and resumed sees the same photographs and clicks as one that was not.
+    data = TrainingData(open_dataset("photographs"))
+    tslfn = train_tslfn(data, "runs/tslfn", weights="imagenet")
+    fctsfn = train_msrn(data, "runs/msrn", tslfn)
+
+Each stage has a directory, in which it goes on if the same call is repeated (see `training_loop`),
+and leaves its result there as a preset: `Predictor.from_preset("runs/msrn/preset")`.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
-import numpy as np
 
-from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage, Sample
-from fctsfn_tf.augmentation import random_view
-from fctsfn_tf.click_maps import draw_disk
-from fctsfn_tf.compact import is_backbone
-from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.encode_once import split
-from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import atomic_write
-from fctsfn_tf.layers import BilinearUpsampling, RepeatBatch
-from fctsfn_tf.losses import IGNORED, NormalizedFocalLoss, SoftIoULoss
-from fctsfn_tf.mask_formats import VOID
-from fctsfn_tf.metrics import iou
-from fctsfn_tf.recipes import CompactRecipe
-from fctsfn_tf.simulation import error_click, imperfect_mask, initial_clicks
+from fctsfn_tf.annotated_images import Dataset, Sample
+from fctsfn_tf.callbacks import ClickEvaluation
+from fctsfn_tf.click_dataset import ClickDataset
+from fctsfn_tf.compact import compact_network, freeze_backbone
+from fctsfn_tf.config import DISTANCES, PredictorConfig
+from fctsfn_tf.image_cache import ImageCache
+from fctsfn_tf.iterative_clicks import IterativeClicks
+from fctsfn_tf.layers import BilinearUpsampling
+from fctsfn_tf.losses import NormalizedFocalAndIoULoss, NormalizedFocalLoss, SummedCrossEntropy
+from fctsfn_tf.model import FCTSFN, TSLFN, freeze_tslfn
+from fctsfn_tf.optimizers import CaffeSGD
+from fctsfn_tf.presets import save_preset
+from fctsfn_tf.recipes import (
+    MSRN_STAGE,
+    TSLFN_STAGES,
+    ClickInput,
+    CompactRecipe,
+    PaperRecipe,
+)
+from fctsfn_tf.streaming_metrics import MaskIoU
+from fctsfn_tf.training_loop import BEST_NAME, RunState, run_training
+from fctsfn_tf.weights import load_variables, transfer_stage
 
-# An object must show at least this many pixels in a view to be clicked.
-MIN_VIEW_PIXELS = 100
-# Views prepared ahead of the step that needs them.
-PREFETCH = 4
-CHECKPOINT_NAME = "checkpoint.npz"
-LOG_NAME = "log.jsonl"
+PRESET_NAME = "preset"
+# Clicks on each validation object.
+VALIDATION_CLICKS = 5
 
 
-@dataclass
-class Batch:
-    """What one step trains on: B photographs, B·M clicked objects (M per photograph, in order).
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained on and what is validated on.
 
     Attributes:
-        images: (B, S, S, 3) float32 RGB in [0, 255].
-        gt_masks, ignores: (B·M, S, S) bool.
+        datasets: of `open_dataset`, one or several.
+        validation: objects that a robot user clicks now and then; none of the photographs should
+            be trained on. Without any, nothing is validated and no run ends early.
+        weights, unusable, cache, workers: see `ClickDataset`.
     """
 
-    images: np.ndarray
-    gt_masks: np.ndarray
-    ignores: np.ndarray
+    datasets: Dataset | Sequence[Dataset]
+    validation: Sequence[Sample] = ()
+    weights: Sequence[float] | None = None
+    unusable: Literal["stop", "skip"] = "stop"
+    cache: ImageCache | None = None
+    workers: int = 1
 
-
-class TrainingViews:
-    """Batches of random views as a function of (seed, step), so that any step can be had again."""
-
-    def __init__(
-        self, sets: dict[str, list[AnnotatedImage]], recipe: CompactRecipe, seed: int
-    ) -> None:
-        weights = dict(recipe.set_weights)
-        self._images = [image for name in sorted(sets) for image in sets[name]]
-        self._weights = np.concatenate(
-            [np.full(len(sets[name]), weights.get(name, 1.0)) for name in sorted(sets)]
+    def batches(self, config: ClickInput, seed: int) -> ClickDataset:
+        """The batches of a run; each photograph's view comes once, however many objects it has."""
+        return ClickDataset(
+            self.datasets,
+            config,
+            seed=seed,
+            weights=self.weights,
+            unusable=self.unusable,
+            repeat_images=False,
+            cache=self.cache,
+            workers=self.workers,
         )
-        self._weights /= self._weights.sum()
-        self._recipe = recipe
-        self._seed = seed
-
-    def batch(self, step: int) -> Batch:
-        """The batch of a step."""
-        recipe = self._recipe
-        rng = np.random.default_rng([self._seed, step])
-        size, num_images = recipe.views[rng.integers(len(recipe.views))]
-        images, gt_masks, ignores = [], [], []
-        while len(images) < num_images:
-            pair = self._images[rng.choice(len(self._images), p=self._weights)]
-            view = _clickable_view(*pair.read(), size, recipe, rng)
-            if view is None:
-                continue
-            image, labels, ids = view
-            images.append(image)
-            for _ in range(recipe.objects_per_image):
-                chosen = ids[rng.integers(len(ids))]
-                gt_mask = labels == chosen
-                if len(ids) > 1 and rng.random() < recipe.merge_probability:
-                    gt_mask |= labels == ids[rng.integers(len(ids))]
-                gt_masks.append(gt_mask)
-                ignores.append(labels == VOID)
-        return Batch(np.stack(images).astype(np.float32), np.stack(gt_masks), np.stack(ignores))
 
 
-def _clickable_view(
-    image: np.ndarray,
-    labels: np.ndarray,
-    size: int,
-    recipe: CompactRecipe,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, list[int]] | None:
-    """A view with its label map and the ids large enough to be clicked; None if there is none."""
-    ids = _object_ids(labels, MIN_OBJECT_SHARE)
-    if not ids:
-        return None
-    areas = np.sqrt([np.count_nonzero(labels == label) for label in ids])
-    chosen = ids[rng.choice(len(ids), p=areas / areas.sum())]
-    others = [label for label in range(1, VOID) if label != chosen and (labels == label).any()]
-    masks = tuple(labels == label for label in others)
-    sample = Sample("", image, labels == chosen, labels == VOID, masks)
-    view = random_view(sample, size, size, recipe.augmentation, rng).sample
-    view_labels = np.where(view.ignore, VOID, 0).astype(np.uint8)
-    for label, mask in zip((chosen, *others), (view.gt_mask, *view.other_masks), strict=True):
-        view_labels[mask] = label
-    visible = _object_ids(view_labels, MIN_VIEW_PIXELS / view_labels.size)
-    return (view.image, view_labels, visible) if visible else None
-
-
-def _object_ids(labels: np.ndarray, min_share: float) -> list[int]:
-    """Ids of the objects that cover at least `min_share` of the label map, in rising order."""
-    counts = np.bincount(labels.ravel(), minlength=256)
-    least = max(1, min_share * labels.size)
-    return [label for label in range(1, VOID) if counts[label] >= least]
-
-
-def read_training_sets(
-    data: str | Path, recipe: CompactRecipe, held_out: set[str]
-) -> dict[str, list[AnnotatedImage]]:
-    """The data sets of the recipe that are present, without the held-out images.
+def train_tslfn(
+    data: TrainingData,
+    directory: str | Path,
+    *,
+    stages: Mapping[int, PaperRecipe] = TSLFN_STAGES,
+    weights: str | Path | None = None,
+    alpha: float = 1.0,
+    seed: int = 0,
+) -> keras.Model:
+    """Train the TSLFN stage by stage; each starts from the one before, its new score at zero.
 
     Args:
-        data: a folder with one folder per data set, each of `images/` and `labels/`.
-        held_out: stems that must not be trained on, whatever set they occur in.
+        data: see `TrainingData`.
+        directory: `tslfn_32s`, `tslfn_16s` and `tslfn_8s` in it are the runs of the stages.
+        stages: {stride: recipe}, in order; the paper's are 32, 16, 8.
+        weights: None for random ones, or VGG16's, see `TSLFN`; of the first stage.
+        alpha: see `TSLFN`.
+        seed: of everything random.
+
+    Returns:
+        The network of the last stage, with the weights that validated best.
 
     Raises:
-        InputError: none of the recipe's sets is there.
+        InputError: see `TSLFN` and `run_training`.
+        KeyboardInterrupt: see `run_training`.
+
+    Source: paper §3.3.
     """
-    sets = {}
-    for name, _ in recipe.set_weights:
-        if (Path(data) / name).is_dir():
-            sets[name] = list(open_dataset(Path(data) / name).without(held_out).images)
-    if not sets:
-        names = ", ".join(name for name, _ in recipe.set_weights)
-        raise InputError(f"{data} holds none of the recipe's data sets. Expected some of: {names}.")
-    return sets
+    network = None
+    for stride, recipe in stages.items():
+        keras.utils.set_random_seed(seed)
+        before, network = network, TSLFN(stride, weights=weights, alpha=alpha)
+        weights = None
+        if before is not None:
+            transfer_stage(before, network)
+        arguments = {"stride": stride, "alpha": alpha}
+        run = Path(directory) / f"tslfn_{stride}s"
+        _train_paper_stage(network, "TSLFN", arguments, data, run, recipe, seed)
+    return network
 
 
-def held_out_stems(splits: Path | None) -> set[str]:
-    """The list "val" of a JSON file of splits: stems that must not be trained on; none of None.
-
-    Raises:
-        InputError: the file is not JSON or has no such list.
-    """
-    if splits is None:
-        return set()
-    try:
-        return set(json.loads(splits.read_text())["val"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{splits} must be a JSON file with a list 'val' of image stems. Received: {error!r}"
-        ) from None
-
-
-class CompactTrainer:
-    """The compact network, cut where it is frozen, with its optimiser and its checkpoint.
+def train_msrn(
+    data: TrainingData,
+    directory: str | Path,
+    tslfn: keras.Model,
+    *,
+    recipe: PaperRecipe = MSRN_STAGE,
+    alpha: float = 1.0,
+    seed: int = 0,
+) -> keras.Model:
+    """Train the MSRN on a TSLFN that stays as it is, bit for bit (see `freeze_tslfn`).
 
     Args:
-        network: of `compact_network`; its backbone stays as it is.
-        recipe: numbers of the run.
-        seed: of everything random after the network's initial weights.
+        directory: the run's own.
+        tslfn: a TSLFN at stride 8 of the same `alpha`, from `train_tslfn` or a preset.
+        data, alpha, seed, raises: see `train_tslfn`.
+
+    Returns:
+        The FCTSFN, with the weights that validated best.
+
+    Source: paper §3.3.
     """
-
-    def __init__(self, network: keras.Model, recipe: CompactRecipe, seed: int) -> None:
-        self.network = network
-        self.recipe = recipe
-        self.seed = seed
-        self.step = 0
-        for layer in network.layers:
-            layer.trainable = not is_backbone(layer)
-        coarse = BilinearUpsampling(8, name="coarse_up")(network.get_layer("coarse_score").output)
-        self._image_part, self._click_part = split(
-            keras.Model(network.input, [network.output, coarse], name="with_coarse_score")
-        )
-        # The image part runs once per photograph, however many objects are clicked in it.
-        image = keras.Input((None, None, 3), name="image")
-        click_maps = keras.Input((None, None, 3), name="click_maps")
-        repeat = RepeatBatch(recipe.objects_per_image)
-        features = [repeat(feature) for feature in self._image_part(image)]
-        self._trained = keras.Model(
-            [image, click_maps], self._click_part([*features, click_maps]), name="trained"
-        )
-        self.optimizer = keras.optimizers.AdamW(
-            keras.optimizers.schedules.CosineDecay(
-                0.0,
-                recipe.steps - recipe.warmup,
-                warmup_target=recipe.learning_rate,
-                warmup_steps=recipe.warmup,
-            ),
-            weight_decay=recipe.weight_decay,
-            global_clipnorm=recipe.clip_norm,
-            use_ema=True,
-            ema_momentum=recipe.average_decay,
-            name="adam_w",  # part of the variables' paths in the checkpoint
-        )
-        self.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        focal, soft_iou = NormalizedFocalLoss(), SoftIoULoss()
-
-        def fine_loss(y_true, y_pred):  # noqa: ANN001, ANN202
-            return focal(y_true, y_pred) + recipe.iou_weight * soft_iou(y_true, y_pred)
-
-        self._trained.compile(
-            self.optimizer,
-            loss=[fine_loss, focal],
-            loss_weights=[1.0, recipe.coarse_weight],
-            jit_compile=False,
-        )
-        self.optimizer.build(self._trained.trainable_variables)
-
-    def train_step(self, batch: Batch) -> dict[str, float]:
-        """One step: simulated clicks, roll-outs on the network's own errors, one update.
-
-        Returns:
-            loss, and the mean IoU of the last roll-out (NaN without one).
-        """
-        rng = np.random.default_rng([self.seed, self.step, 1])
-        maps, rolled_iou = self._clicked_maps(batch, rng)
-        target = batch.gt_masks.astype(np.float32)
-        target[batch.ignores] = IGNORED
-        target = target[..., None]
-        loss = self._trained.train_on_batch([batch.images, maps], [target, target])
-        self.step += 1
-        return {"loss": float(np.ravel(loss)[0]), "rolled_iou": rolled_iou}
-
-    def _clicked_maps(self, batch: Batch, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-        """(B·M, S, S, 3) click maps after the initial clicks and the roll-outs, and the IoU."""
-        simulation = self.recipe.simulation
-        maps = np.zeros((*batch.gt_masks.shape, 3), np.float32)
-        for index, (gt_mask, ignore) in enumerate(zip(batch.gt_masks, batch.ignores, strict=True)):
-            if rng.random() < simulation.start_mask_probability:
-                mask = imperfect_mask(gt_mask, rng)
-                maps[index, ..., 2] = mask
-                click = error_click(mask, gt_mask, ignore, rng)
-                clicks = [] if click is None else [click]
-            else:
-                clicks = initial_clicks(gt_mask, ignore, simulation, rng)
-            for click in clicks:
-                draw_disk(maps[index], click)
-        num_rollouts = rng.choice(len(simulation.rollouts), p=simulation.rollouts)
-        ious, features = [np.nan], []
-        if num_rollouts:
-            features = [
-                np.repeat(feature, self.recipe.objects_per_image, axis=0)
-                for feature in self._image_part.predict_on_batch(batch.images)
-            ]
-        for _ in range(num_rollouts):
-            logits, _ = self._click_part.predict_on_batch([*features, maps])
-            ious = []
-            for index in range(len(maps)):
-                mask = logits[index, ..., 0] > 0
-                gt_mask, ignore = batch.gt_masks[index], batch.ignores[index]
-                ious.append(iou(mask, gt_mask, ignore))
-                maps[index, ..., 2] = _sigmoid(logits[index, ..., 0])
-                click = error_click(mask, gt_mask, ignore, rng)
-                if click is not None:
-                    draw_disk(maps[index], click)
-        return maps, float(np.mean(ious))
-
-    def save(self, directory: Path) -> None:
-        """Everything needed to go on: weights, optimiser, step."""
-        arrays = {f"network/{v.path}": np.asarray(v) for v in self.network.variables}
-        arrays |= {f"optimizer/{v.path}": np.asarray(v) for v in self.optimizer.variables}
-        arrays["step"] = np.asarray(self.step)
-        atomic_write(
-            directory / CHECKPOINT_NAME, lambda file: np.savez(file, **arrays), overwrite=True
-        )
-
-    def resume(self, directory: Path) -> bool:
-        """Go on from the checkpoint of a directory; False if it has none."""
-        path = directory / CHECKPOINT_NAME
-        if not path.exists():
-            return False
-        with np.load(path) as arrays:
-            for prefix, variables in (
-                ("network", self.network.variables),
-                ("optimizer", self.optimizer.variables),
-            ):
-                for variable in variables:
-                    variable.assign(arrays[f"{prefix}/{variable.path}"])
-            self.step = int(arrays["step"])
-        return True
-
-    def use_averaged_weights(self, views: TrainingViews, num_batches: int = 100) -> None:
-        """Put the moving average of the weights into the network, to save it as the result.
-
-        The statistics of BatchNorm belong to the weights they were collected with, so they are
-        collected anew, over batches that training has not seen.
-        """
-        self.optimizer.finalize_variable_values(self._trained.trainable_variables)
-        for step in range(self.recipe.steps, self.recipe.steps + num_batches):
-            batch = views.batch(step)
-            maps, _ = self._clicked_maps(batch, np.random.default_rng([self.seed, step, 1]))
-            self._trained([batch.images, maps], training=True)
+    keras.utils.set_random_seed(seed)
+    network = FCTSFN(alpha=alpha)
+    transfer_stage(tslfn, network)
+    freeze_tslfn(network)
+    run = Path(directory)
+    _train_paper_stage(network, "FCTSFN", {"alpha": alpha}, data, run, recipe, seed)
+    return network
 
 
 def train_compact(
-    trainer: CompactTrainer,
-    views: TrainingViews,
-    directory: Path,
-    checkpoint_every: int = 250,
-    stop_at: float | None = None,
-) -> None:
-    """Train to the recipe's last step, or go on where an earlier call was interrupted.
+    data: TrainingData,
+    directory: str | Path,
+    *,
+    recipe: CompactRecipe | None = None,
+    weights: str | Path | None = "imagenet",
+    alpha: float = 1.0,
+    seed: int = 0,
+) -> keras.Model:
+    """Train the compact network: previous mask, clicks on its own errors, frozen backbone.
 
     Args:
-        directory: for the checkpoint and a log, one JSON line per 50 steps.
-        checkpoint_every: steps between checkpoints.
-        stop_at: `time.monotonic()` at which to stop early, with a checkpoint; None never.
+        directory: the run's own.
+        recipe: None for `CompactRecipe()`.
+        weights: of the backbone, see `compact_network`.
+        alpha: the backbone's width, see `compact_network`.
+        data, seed, raises: see `train_tslfn`.
+
+    Returns:
+        The network with the moving average of its weights.
+
+    Source: the recipes of the literature since 2021, above all RITM (Sofiiuk et al. 2021); see
+    `CompactRecipe`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    if trainer.resume(directory):
-        print(f"Resuming at step {trainer.step}.", file=sys.stderr)
-    total, began, first = trainer.recipe.steps, time.monotonic(), trainer.step
-    losses: deque[float] = deque(maxlen=200)
-    rolled: deque[float] = deque(maxlen=200)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead: deque[Future[Batch]] = deque()
-        while trainer.step < total:
-            while len(ahead) < PREFETCH and trainer.step + len(ahead) < total:
-                ahead.append(pool.submit(views.batch, trainer.step + len(ahead)))
-            result = trainer.train_step(ahead.popleft().result())
-            losses.append(result["loss"])
-            rolled.append(result["rolled_iou"])
-            if trainer.step % 50 == 0:
-                speed = (time.monotonic() - began) / (trainer.step - first)
-                line = {
-                    "step": trainer.step,
-                    "loss": round(float(np.mean(losses)), 4),
-                    "rolled_iou": round(float(np.nanmean(rolled)), 4),
-                    "seconds_per_step": round(speed, 3),
-                }
-                with (directory / LOG_NAME).open("a") as log:
-                    log.write(json.dumps(line) + "\n")
-                minutes = speed * (total - trainer.step) / 60
-                print(f"{line}  {minutes:.0f} min left", file=sys.stderr, flush=True)
-            stop = stop_at is not None and time.monotonic() > stop_at
-            if trainer.step % checkpoint_every == 0 or trainer.step == total or stop:
-                trainer.save(directory)
-            if stop:
-                for future in ahead:
-                    future.cancel()
-                return
+    recipe = recipe or CompactRecipe()
+    keras.utils.set_random_seed(seed)
+    network = compact_network(backbone_weights=weights, alpha=alpha)
+    model = compact_training_model(network, recipe, seed)
+    batches = data.batches(recipe.input, seed)
+    predictor = predictor_config(recipe.input)
+    settings = _settings(recipe, alpha, seed, batches)
+    validate = _validation(network, data, predictor)
+    directory = Path(directory)
+    state = run_training(model, batches, recipe.schedule, directory, settings, network, validate)
+    _use_averaged_weights(model, batches, recipe, state)
+    arguments = {"alpha": alpha}
+    _save_result(directory, network, "compact_network", arguments, predictor, state, "float16")
+    _tell_left_out(batches)
+    return network
 
 
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * logits))
+def compact_training_model(
+    network: keras.Model, recipe: CompactRecipe, seed: int = 0
+) -> IterativeClicks:
+    """The compact network compiled with a recipe: `fit` it on batches of `recipe.input`.
+
+    Its backbone is frozen. Batches hold each photograph once (`repeat_images=False`).
+    """
+    freeze_backbone(network)
+    score = network.get_layer("coarse_score").output
+    coarse = BilinearUpsampling(8, dtype="float32", name="coarse_up")(score)
+    model = IterativeClicks(
+        network,
+        recipe.input.clicks.rollouts,
+        recipe.input.objects_per_image,
+        auxiliary=[coarse],
+        seed=seed,
+    )
+    warmup = round(recipe.warmup_share * recipe.schedule.steps)
+    optimizer = keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(
+            0.0,
+            max(1, recipe.schedule.steps - warmup),
+            warmup_target=recipe.learning_rate,
+            warmup_steps=warmup,
+        ),
+        weight_decay=recipe.weight_decay,
+        global_clipnorm=recipe.clip_norm,
+        use_ema=True,
+        ema_momentum=recipe.average_decay,
+        name="adam_w",
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    model.compile(
+        optimizer,
+        loss=[NormalizedFocalAndIoULoss(recipe.iou_weight), NormalizedFocalLoss()],
+        loss_weights=[1.0, recipe.coarse_weight],
+        metrics=[[MaskIoU()], []],
+        jit_compile=_jit_compile(),
+    )
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def _train_paper_stage(
+    network: keras.Model,
+    builder: str,
+    arguments: dict[str, Any],
+    data: TrainingData,
+    directory: Path,
+    recipe: PaperRecipe,
+    seed: int,
+) -> None:
+    """Train a network of the paper by a recipe, in place, and leave a preset of it."""
+    network.compile(
+        paper_optimizer(recipe),
+        loss=SummedCrossEntropy(),
+        metrics=[MaskIoU()],
+        jit_compile=_jit_compile(),
+    )
+    network.optimizer.build(network.trainable_variables)
+    batches = data.batches(recipe.input, seed)
+    predictor = predictor_config(recipe.input)
+    settings = _settings(recipe, arguments["alpha"], seed, batches)
+    validate = _validation(network, data, predictor)
+    state = run_training(network, batches, recipe.schedule, directory, settings, network, validate)
+    if state.best_score is not None:
+        load_variables(network, directory / BEST_NAME)
+    _save_result(directory, network, builder, arguments, predictor, state, "float32")
+    _tell_left_out(batches)
+
+
+def predictor_config(config: ClickInput) -> PredictorConfig:
+    """How photographs and clicks are brought to a network that was trained on these views.
+
+    The paper's networks see whole photographs; the compact one, which was trained on objects at all
+    scales, zooms in.
+    """
+    size = max(max(height, width) for height, width, _ in config.views)
+    return PredictorConfig(
+        click_encoding=config.click_encoding,
+        working_size=size,
+        zoom_in=config.click_encoding != DISTANCES,
+    )
+
+
+def paper_optimizer(recipe: PaperRecipe) -> CaffeSGD:
+    """The optimiser of a stage, with the drops of its learning rate."""
+    rate: Any = recipe.learning_rate
+    if recipe.drops:
+        rates = [rate * 0.1**drop for drop in range(len(recipe.drops) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(recipe.drops), rates)
+    return CaffeSGD(
+        rate,
+        recipe.momentum,
+        recipe.nesterov,
+        recipe.decay,
+        recipe.bias_factor,
+        name="caffe_sgd",
+    )
+
+
+def _settings(recipe: Any, alpha: float, seed: int, batches: ClickDataset) -> dict[str, Any]:
+    """What a run depends on beside its initial weights; see `run_training`."""
+    return {"recipe": repr(recipe), "alpha": alpha, "seed": seed, "batches_per_epoch": len(batches)}
+
+
+def _validation(network: keras.Model, data: TrainingData, config: PredictorConfig) -> Any:
+    """A function that measures the network on the validation objects; None without any."""
+    if not data.validation:
+        return None
+    evaluation = ClickEvaluation(data.validation, config, VALIDATION_CLICKS)
+    return lambda: evaluation.evaluate(network)
+
+
+def _use_averaged_weights(
+    model: IterativeClicks, batches: ClickDataset, recipe: CompactRecipe, state: RunState
+) -> None:
+    """Put the moving average of the weights into the network.
+
+    The statistics of BatchNorm belong to the weights they were collected with, so they are
+    collected anew, over batches that training has not seen.
+    """
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    for step in range(state.step, state.step + recipe.statistics_batches):
+        inputs, target = batches.batch(*divmod(step, len(batches)))
+        model({**inputs, "target": target}, training=True)
+
+
+def _save_result(
+    directory: Path,
+    network: keras.Model,
+    builder: str,
+    arguments: dict[str, Any],
+    config: PredictorConfig,
+    state: RunState,
+    dtype: str,
+) -> None:
+    """Leave the network as a preset, unless an earlier call has done so."""
+    preset = directory / PRESET_NAME
+    if preset.exists():
+        return
+    lines = [f"# {network.name}", "", f"After {state.step} steps; not measured on test data yet."]
+    if state.best_score is not None:
+        lines.append(f"Best validation: {state.best_score:.1%} mean IoU at step {state.best_step}.")
+    save_preset(preset, network, builder, arguments, config, "\n".join(lines) + "\n", dtype)
+
+
+def _tell_left_out(batches: ClickDataset) -> None:
+    if batches.left_out:
+        print(batches.summary_of_left_out())
+
+
+def _jit_compile() -> bool | str:
+    """TensorFlow's XLA is off: it makes training on CPUs slower and its first step much slower."""
+    return False if keras.backend.backend() == "tensorflow" else "auto"

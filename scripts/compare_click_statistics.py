@@ -8,6 +8,9 @@ reference_clicks.json is a list of {"image", "mask": "<image>_<object id>", "pos
 ...], "negative": ..., "strategy": 1 to 3} in pixels of the original photographs; an image whose
 name ends in "_f" is mirrored left to right.
 
+With --statistics FILE it also writes the authors' distributions as JSON, so that the tests can hold
+`paper_clicks` against them without the click sets (tests/data/click_statistics.json).
+
 Prints a Markdown table: quantiles of the authors' clicks and of ours on the same objects, and the
 Kolmogorov–Smirnov distance. Label maps are scaled back to the photographs' size, so their outlines
 are off by a pixel or two; "KS ± 1.5 px" is the distance that is left when the one curve may be
@@ -44,6 +47,8 @@ MISFIT = 3.0
 # How far a scaled outline may be off, in pixels.
 SLACK = 1.5
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Of the distributions that --statistics writes: every 2 %.
+KEPT_QUANTILES = np.linspace(0, 1, 51)
 # Everything that is compared: (key, what it says on the axis, is it a distance).
 STATISTICS = (
     ("positives", "positive clicks per set", False),
@@ -152,6 +157,22 @@ def markdown(theirs: Values, ours: Values) -> str:
     return "\n".join(lines)
 
 
+def distilled(values: Values) -> bytes:
+    """JSON: {statistic: {strategy: [its quantiles at `KEPT_QUANTILES`]}}."""
+    content: dict[str, dict[str, list[float]]] = {}
+    for (name, strategy), found in sorted(values.items()):
+        # Of numbers that occur, so that counts stay whole.
+        quantiles = np.quantile(found, KEPT_QUANTILES, method="inverted_cdf")
+        content.setdefault(name, {})[str(strategy)] = [round(float(q), 1) for q in quantiles]
+    lines = [
+        f'"{name}": {{\n'
+        + ",\n".join(f'  "{strategy}": {numbers}' for strategy, numbers in rows.items())
+        + "\n}"
+        for name, rows in content.items()
+    ]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
 def plot(theirs: Values, ours: Values) -> bytes:
     """A PNG of the distribution functions, a row per statistic and a column per strategy.
 
@@ -247,16 +268,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="directory with labels/")
     parser.add_argument("reference", type=Path, help="JSON file of click sets")
     parser.add_argument("--output", type=Path, required=True, help="PNG file of the plots")
-    parser.add_argument("--force", action="store_true", help="overwrite the output")
+    parser.add_argument("--statistics", type=Path, help="JSON file of the authors' distributions")
+    parser.add_argument("--force", action="store_true", help="overwrite the outputs")
     options = parser.parse_args(arguments)
     try:
-        check_writable(options.output, options.force)
+        outputs = [path for path in (options.output, options.statistics) if path]
+        for path in outputs:
+            check_writable(path, options.force)
         reference = read_reference(options.reference)
         theirs, ours, left_out = measure(options.data, reference, np.random.default_rng(0))
         if left_out == len(reference):
             raise InputError(f"{options.data} must hold labels/ of the clicked objects.")
-        picture = plot(theirs, ours)
-        atomic_write(options.output, lambda file: file.write(picture), options.force)
+        for path, content in zip(outputs, (plot(theirs, ours), distilled(theirs)), strict=False):
+            atomic_write(path, lambda file, content=content: file.write(content), options.force)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,14 +2,19 @@
 
 1. ruff: no complaints, and every file formatted;
 2. every test on TensorFlow, in the environment .venv;
-3. the tests of the core on JAX, in .venv-jax, where TensorFlow is not installed.
+3. the tests of the core on JAX, in .venv-jax, where TensorFlow is not installed;
+4. the tests of web/ in Node and Chromium; where one of the two is missing, it says so and counts
+   them as skipped.
 
-Ends with "N passed, N failed, N skipped" over both runs, and with code 1 if anything failed. With
+Ends with "N passed, N failed, N skipped" over all runs, and with code 1 if anything failed. With
 arguments it is pytest on TensorFlow alone: python3 scripts/test.py tests/test_clicks.py -k undo
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,15 +24,26 @@ from pathlib import Path
 
 from environment import ROOT, clean_variables, prepare, program
 
+WEB = ROOT / "web"
+# Older ones lack what the tests of web/ use: JUnit reports, recursive readdir.
+OLDEST_NODE = 20
 # Each of these runs networks or the array code under them; the rest never meets the backend.
 CORE_TESTS = [
     "tests/test_backends.py",
+    "tests/test_checkpoints.py",
     "tests/test_click_maps.py",
     "tests/test_clicks.py",
+    "tests/test_distribution.py",
     "tests/test_encode_once.py",
+    "tests/test_fit.py",
+    "tests/test_iterative_clicks.py",
     "tests/test_layers.py",
+    "tests/test_losses.py",
+    "tests/test_optimizers.py",
     "tests/test_package.py",
     "tests/test_predictor.py",
+    "tests/test_streaming_metrics.py",
+    "tests/test_training.py",
 ]
 
 
@@ -45,6 +61,7 @@ def main(arguments: list[str]) -> int:
     codes["tests on TensorFlow"] = run_tests("tensorflow", python, [], counts)
     python = program(prepare(".venv-jax", ["jax.txt"]), "python")
     codes["tests on JAX"] = run_tests("jax", python, CORE_TESTS, counts)
+    codes["tests of web/"] = run_web_tests(counts)
 
     failures = [name for name, code in codes.items() if code != 0]
     print(f"\nfailed: {', '.join(failures)}" if failures else "\neverything passed")
@@ -63,13 +80,52 @@ def run_tests(backend: str, python: Path, tests: list[str], counts: Counter) -> 
     return code
 
 
-def read_report(report: Path) -> dict[str, int]:
-    """How many tests passed, failed and were skipped according to a JUnit XML file of pytest."""
-    suite = ElementTree.parse(report).getroot().find("testsuite")
-    number = {name: int(suite.get(name)) for name in ("tests", "errors", "failures", "skipped")}
-    failed = number["failures"] + number["errors"]
-    skipped = number["skipped"]
-    return {"passed": number["tests"] - failed - skipped, "failed": failed, "skipped": skipped}
+def run_web_tests(counts: Counter) -> int:
+    """Install the packages of web/ if need be, run `npm test` there, add to the counts."""
+    npm = shutil.which("npm")
+    version = node_version()
+    print("\nnpm test in web/", flush=True)
+    if npm is None or version < OLDEST_NODE:
+        found = f"Node {version}" if version else "no Node"
+        print(f"It needs Node {OLDEST_NODE} with npm; there is {found}: the tests are skipped.")
+        counts["skipped"] += 1
+        return 0
+    lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
+    stamp = WEB / "node_modules" / ".lock-sha256"
+    if not stamp.is_file() or stamp.read_text() != lock:
+        if code := subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=WEB).returncode:
+            return code
+        stamp.write_text(lock)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        code = subprocess.run([npm, "test", "--", report], cwd=WEB).returncode
+        if report.exists():
+            counts.update(read_report(report))
+    return code
+
+
+def node_version() -> int:
+    """The major version of Node; 0 where there is none."""
+    node = shutil.which("node")
+    if node is None:
+        return 0
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+    match = re.match(r"v(\d+)\.", answer)
+    return int(match.group(1)) if match else 0
+
+
+def read_report(report: Path) -> Counter:
+    """How many tests passed, failed and were skipped according to a JUnit XML file."""
+    counts = Counter(passed=0, failed=0, skipped=0)
+    for case in ElementTree.parse(report).iter("testcase"):
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            counts["failed"] += 1
+        elif "skipped" in kinds:
+            counts["skipped"] += 1
+        else:
+            counts["passed"] += 1
+    return counts
 
 
 def run(backend: str, python: Path, module: str, *arguments: str) -> int:

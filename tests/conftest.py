@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,3 +17,23 @@ def research_data() -> Path:
     if not data.is_dir():
         pytest.skip("the research data is not here; name its folder in FCTSFN_DATA")
     return data
+
+
+@pytest.fixture(scope="session")
+def shapes_directory(tmp_path_factory) -> Path:
+    """Eight photographs, 60 × 90, of two coloured ellipses on a dark ground, with label maps."""
+    directory = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (directory / folder).mkdir()
+    for index in range(8):
+        labels = np.zeros((60, 90), np.uint8)
+        for label in (1, 2):
+            centre = (int(rng.integers(20, 70)), int(rng.integers(15, 45)))
+            cv2.ellipse(labels, centre, (16, 9), 0, 0, 360, label, -1)
+        image = np.full((60, 90, 3), 40, np.uint8)
+        image[labels == 1] = (200, 180, 40)
+        image[labels == 2] = (30, 120, 220)
+        cv2.imwrite(str(directory / "images" / f"{index}.png"), image)
+        cv2.imwrite(str(directory / "labels" / f"{index}.png"), labels)
+    return directory

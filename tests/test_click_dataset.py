@@ -222,6 +222,17 @@ def test_fit_sees_the_same_batches_with_any_workers(dataset, workers):
     assert data.epoch == 3
 
 
+def test_workers_serve_any_order_and_say_what_is_wrong(dataset, broken):
+    plain = ClickDataset(dataset, COMPACT, batches_per_epoch=12)
+    ahead = ClickDataset(dataset, COMPACT, batches_per_epoch=12, workers=3, max_queue_size=4)
+    for index in (*range(6), 2, 11, 0, *range(12)):
+        assert_equal(ahead[index], plain[index])
+    ahead.epoch = 1
+    assert_equal(ahead[1], plain.batch(1, 1))
+    with pytest.raises(InputError, match="is broken or cut off"):
+        ClickDataset(broken.only({"1"}), PAPER, workers=2)[0]
+
+
 def test_fit_goes_on_with_the_epoch_it_was_interrupted_in(dataset):
     expected = losses_by_hand(dataset, (5, 6))
     for is_built in (False, True):  # Keras looks at a batch of the first, not of the second

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from fctsfn_tf.losses import IGNORED, NormalizedFocalLoss, SoftIoULoss
+from fctsfn_tf.layers import ForegroundLogit
+from fctsfn_tf.losses import (
+    IGNORED,
+    NormalizedFocalAndIoULoss,
+    NormalizedFocalLoss,
+    SoftIoULoss,
+    SummedCrossEntropy,
+)
 
 
 @pytest.fixture
@@ -26,6 +33,22 @@ def numpy_focal(target, logits, gamma):
     return np.mean(losses)
 
 
+def test_summed_cross_entropy_is_softmax_cross_entropy_on_two_scores(batch):
+    """Caffe without `normalize`: summed over the pixels, divided by the number of objects."""
+    target, _ = batch
+    scores = np.random.default_rng(1).normal(0, 3, (*target.shape[:3], 2)).astype(np.float32)
+    log_softmax = scores - np.log(np.exp(scores.astype(np.float64)).sum(-1, keepdims=True))
+    right = np.where(target[..., 0] > 0.5, log_softmax[..., 1], log_softmax[..., 0])
+    expected = -np.where(target[..., 0] == IGNORED, 0, right).sum() / len(target)
+    value = float(SummedCrossEntropy()(target, ForegroundLogit()(scores)))
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_focal_and_iou_loss_is_their_weighted_sum(batch):
+    parts = float(NormalizedFocalLoss()(*batch)) + 0.3 * float(SoftIoULoss()(*batch))
+    np.testing.assert_allclose(float(NormalizedFocalAndIoULoss(0.3)(*batch)), parts, rtol=1e-6)
+
+
 def test_normalised_focal_loss(batch):
     target, logits = batch
     value = float(NormalizedFocalLoss()(target, logits))
@@ -45,7 +68,10 @@ def test_soft_iou_loss(batch):
     np.testing.assert_allclose(float(SoftIoULoss()(target, logits)), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("loss", [NormalizedFocalLoss(), SoftIoULoss()])
+@pytest.mark.parametrize(
+    "loss",
+    [NormalizedFocalLoss(), SoftIoULoss(), SummedCrossEntropy(), NormalizedFocalAndIoULoss()],
+)
 def test_ignored_pixels_count_for_nothing(loss, batch):
     target, logits = batch
     changed = np.where(target == IGNORED, -logits + 9, logits)
@@ -56,3 +82,4 @@ def test_ignored_pixels_count_for_nothing(loss, batch):
 def test_extreme_logits_stay_finite(batch):
     target, logits = batch
     assert np.isfinite(float(NormalizedFocalLoss()(target, logits * 1e4)))
+    assert np.isfinite(float(SummedCrossEntropy()(target, logits * 1e4)))

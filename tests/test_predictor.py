@@ -330,6 +330,16 @@ def test_extreme_sizes(size):
     assert predictor.image_size == size
 
 
+def test_the_photograph_can_be_read_but_not_changed():
+    image = random_image(*SIZE)
+    predictor = predictor_on(image)
+    np.testing.assert_array_equal(predictor.image, image)
+    with pytest.raises(ValueError, match="read-only"):
+        predictor.image[0] = 0
+    with pytest.raises(InputError, match="no image"):
+        Predictor(tiny_network(), EXACT).image  # noqa: B018
+
+
 def test_the_later_click_on_a_pixel_counts():
     predictor = predictor_on(random_image(*SIZE))
     assert predictor.predict([(5, 9), (5.5, 9.9)], [1, 0]).probability[9, 5] == 0

@@ -2,19 +2,23 @@
 
 import re
 import shlex
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import keras
 import pytest
 
-from fctsfn_tf import cli
+from fctsfn_tf import cli, recipes
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "demo/README.md",
     "docs/evaluation.md",
+    "docs/training.md",
     "examples/README.md",
 ]
 
@@ -39,7 +43,7 @@ def command_lines() -> list[list[str]]:
 
 
 COMMANDS = command_lines()
-PREDICTOR_EXAMPLE, NETWORK_EXAMPLE = blocks("README.md", "python")
+PREDICTOR_EXAMPLE, NETWORK_EXAMPLE, TRAINING_EXAMPLE = blocks("README.md", "python")
 
 
 def test_the_predictor_example_runs(monkeypatch, capsys):
@@ -54,13 +58,51 @@ def test_the_predictor_example_runs(monkeypatch, capsys):
 
 
 def test_the_predictor_example_is_eight_lines():
-    assert len([line for line in PREDICTOR_EXAMPLE.splitlines() if line]) <= 8
+    assert code_lines(PREDICTOR_EXAMPLE) <= 8
 
 
 def test_the_network_example_runs():
     names = {}
     exec(NETWORK_EXAMPLE, names)
     assert len(names["click_part"].inputs) > len(names["image_part"].inputs) == 1
+
+
+def code_lines(example: str) -> int:
+    return len([line for line in example.splitlines() if line])
+
+
+@pytest.fixture
+def photographs(shapes_directory, tmp_path, monkeypatch):
+    """A working directory with photographs/, and views small enough for a test."""
+    (tmp_path / "photographs").symlink_to(shapes_directory)
+    monkeypatch.chdir(tmp_path)
+    for name in ("COMPACT_INPUT", "MSRN_INPUT"):
+        small = replace(getattr(recipes, name), views=((64, 64, 8),), objects_per_image=1)
+        monkeypatch.setattr(recipes, name, small)
+
+
+def test_the_training_example_runs_in_less_than_ten_lines(photographs, monkeypatch):
+    assert code_lines(TRAINING_EXAMPLE) < 10
+    compile_it = keras.Model.compile
+
+    def compile_eagerly(model, *arguments, **options):
+        # Ten steps are quicker than the compilation of one.
+        compile_it(model, *arguments, **options, run_eagerly=True)
+
+    monkeypatch.setattr(keras.Model, "compile", compile_eagerly)
+    names = {}
+    exec(TRAINING_EXAMPLE, names)
+    assert len(names["model"].history.history["iou"]) == 10
+    names["predictor"].set_image("photographs/images/0.png")
+    assert names["predictor"].add_click(40, 30, 1).mask.shape == (60, 90)
+
+
+def test_the_fit_example_of_the_training_page_runs(photographs):
+    example = next(text for text in blocks("docs/training.md", "python") if ".fit(" in text)
+    names = {}
+    exec(example, names)
+    assert len(names["model"].history.history["val_click_iou"]) == 3
+    assert Path("best.weights.h5").is_file()
 
 
 @pytest.mark.parametrize(

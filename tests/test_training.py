@@ -1,104 +1,259 @@
-"""Training: it learns, the seed decides, and an interrupted run ends like an uninterrupted one."""
+"""The recipes carried out: stages follow each other, what is frozen stays, and training learns."""
 
+import json
 from dataclasses import replace
+from itertools import pairwise
 
-import cv2
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
+from fctsfn_tf.callbacks import ClickEvaluation
 from fctsfn_tf.compact import compact_network, is_backbone
+from fctsfn_tf.config import DISTANCES, PredictorConfig
+from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.recipes import CompactRecipe
-from fctsfn_tf.training import CompactTrainer, TrainingViews, read_training_sets, train_compact
-
-RECIPE = replace(
-    CompactRecipe(), steps=6, views=((64, 2),), warmup=2, set_weights=(("shapes", 1.0),)
+from fctsfn_tf.model import FCTSFN, MSRN_PREFIXES, TSLFN, freeze_tslfn
+from fctsfn_tf.presets import load_preset
+from fctsfn_tf.recipes import (
+    COMPACT_INPUT,
+    MSRN_STAGE,
+    TSLFN_STAGES,
+    CompactRecipe,
+    Schedule,
 )
+from fctsfn_tf.training import (
+    PRESET_NAME,
+    TrainingData,
+    compact_training_model,
+    paper_optimizer,
+    train_msrn,
+    train_tslfn,
+)
+from fctsfn_tf.training_loop import BEST_NAME, LOG_NAME, read_log, run_training
+from fctsfn_tf.weights import load_variables
+
+ALPHA = 1 / 64
+SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
+PREDICTOR = PredictorConfig(click_encoding=DISTANCES, working_size=96, zoom_in=False)
+
+
+def small(recipe, **changes):
+    """A recipe with tiny views and few steps."""
+    views = replace(recipe.input, views=((64, 96, 2),))
+    return replace(recipe, input=views, **{"schedule": SCHEDULE, "learning_rate": 1e-7, **changes})
+
+
+def arrays(model):
+    return {v.path: ops.convert_to_numpy(v) for v in model.weights}
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory):
-    """Bright ellipses on a dark ground."""
-    data = tmp_path_factory.mktemp("data")
+def data(shapes_directory):
+    dataset = open_dataset(shapes_directory)
+    held_out = {"7"}
+    validation = list(dataset.only(held_out).samples())
+    return TrainingData(dataset.without(held_out), validation)
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """The four stages, one after the other."""
+    directory = tmp_path_factory.mktemp("run")
+    stages = {stride: small(recipe) for stride, recipe in TSLFN_STAGES.items()}
+    tslfn = train_tslfn(data, directory, stages=stages, alpha=ALPHA)
+    before = arrays(tslfn)
+    fctsfn = train_msrn(
+        data, directory / "msrn", tslfn, recipe=small(MSRN_STAGE, learning_rate=1e-5), alpha=ALPHA
+    )
+    return directory, before, fctsfn
+
+
+def test_each_stage_leaves_a_preset_that_the_next_one_started_from(run):
+    directory, _, _ = run
+    networks = [load_preset(directory / f"tslfn_{n}s" / PRESET_NAME)[0] for n in (32, 16, 8)]
+    fctsfn, config = load_preset(directory / "msrn" / PRESET_NAME)
+    assert config == PREDICTOR
+    for before, after in pairwise([*networks, fctsfn]):
+        new = {layer.name for layer in after.layers} - {layer.name for layer in before.layers}
+        assert new
+    # The kernels moved within a stage, but stayed near those of the stage before.
+    first, second = (network.get_layer("conv1_1_image").kernel for network in networks[:2])
+    moved = np.abs(ops.convert_to_numpy(first) - ops.convert_to_numpy(second)).max()
+    assert 0 < moved < 0.1
+
+
+def test_msrn_s_tslfn_stays_bit_for_bit_and_msrn_learns(run):
+    _, before, fctsfn = run
+    trained = {layer.name for layer in fctsfn.layers if layer.name.startswith(MSRN_PREFIXES)}
+    seen = 0
+    for path, array in arrays(fctsfn).items():
+        if path.split("/")[-2] not in trained:
+            np.testing.assert_array_equal(array, before[path])
+            seen += 1
+    assert seen == len(before)
+    shift = fctsfn.get_layer("refine1_bn").beta
+    assert np.abs(ops.convert_to_numpy(shift)).max() > 0
+
+
+def test_a_frozen_tslfn_computes_in_training_what_it_computes_in_use():
+    network = FCTSFN(alpha=ALPHA)
     rng = np.random.default_rng(0)
-    for folder in ("images", "labels"):
-        (data / "shapes" / folder).mkdir(parents=True)
-    for index in range(4):
-        labels = np.zeros((60, 90), np.uint8)
-        for label in (1, 2):
-            centre = (int(rng.integers(20, 70)), int(rng.integers(15, 45)))
-            cv2.ellipse(labels, centre, (16, 9), 0, 0, 360, label, -1)
-        image = np.full((60, 90, 3), 40, np.uint8)
-        image[labels == 1] = (200, 180, 40)
-        image[labels == 2] = (30, 120, 220)
-        cv2.imwrite(str(data / "shapes" / "images" / f"{index}.png"), image)
-        cv2.imwrite(str(data / "shapes" / "labels" / f"{index}.png"), labels)
-    return read_training_sets(data, RECIPE, held_out={"3"})
+    for weight in network.get_layer("score").weights:
+        weight.assign(rng.normal(size=weight.shape))
+    score = keras.Model(network.input, network.get_layer("score_up").output)
+    inputs = {
+        "image": rng.uniform(0, 255, (1, 32, 64, 3)).astype("float32"),
+        "click_maps": rng.uniform(0, 255, (1, 32, 64, 2)).astype("float32"),
+    }
+
+    def difference():
+        one, other = (ops.convert_to_numpy(score(inputs, training=t)) for t in (True, False))
+        return np.abs(one - other).max()
+
+    assert difference() > 0
+    freeze_tslfn(network)
+    assert difference() == 0
+    assert network.get_layer("refine1_dropout").rate > 0
+    with pytest.raises(InputError, match="Only an FCTSFN"):
+        freeze_tslfn(TSLFN(alpha=ALPHA))
 
 
-def trainer(seed=0):
-    keras.utils.set_random_seed(1)
-    return CompactTrainer(compact_network(alpha=0.35), RECIPE, seed)
+def test_the_log_holds_losses_and_validations(run):
+    directory, _, _ = run
+    lines = read_log(directory / "msrn" / LOG_NAME)
+    assert [line["step"] for line in lines] == [3, 6, 6]
+    assert {"loss", "iou"} <= lines[1].keys()
+    assert {"val_iou@1", "val_iou@5", "val_click_iou", "val_noc@85"} <= lines[2].keys()
+    assert all(0 <= line["val_click_iou"] <= 1 for line in lines if "val_click_iou" in line)
 
 
-def test_held_out_images_are_not_read(sets):
-    assert [pair.name for pair in sets["shapes"]] == ["0", "1", "2"]
-    with pytest.raises(InputError, match="none of the recipe's data sets"):
-        read_training_sets(sets["shapes"][0].image_path.parent, RECIPE, set())
+def test_the_same_call_again_changes_nothing_and_another_is_refused(run, data):
+    directory, _, fctsfn = run
+    tslfn, _ = load_preset(directory / "tslfn_8s" / PRESET_NAME)
+    recipe = small(MSRN_STAGE, learning_rate=1e-5)
+    again = train_msrn(data, directory / "msrn", tslfn, recipe=recipe, alpha=ALPHA)
+    for path, array in arrays(fctsfn).items():
+        np.testing.assert_array_equal(array, arrays(again)[path])
+    other = replace(recipe, momentum=0.9)
+    with pytest.raises(InputError, match=r"holds another run.*another recipe"):
+        train_msrn(data, directory / "msrn", tslfn, recipe=other, alpha=ALPHA)
 
 
-def test_a_step_s_batch_is_a_function_of_seed_and_step(sets):
-    views = TrainingViews(sets, RECIPE, seed=5)
-    first, again, other = views.batch(3), TrainingViews(sets, RECIPE, 5).batch(3), views.batch(4)
-    np.testing.assert_array_equal(first.images, again.images)
-    np.testing.assert_array_equal(first.gt_masks, again.gt_masks)
-    assert (first.images != other.images).any()
-    assert first.gt_masks.shape == (4, 64, 64)
-    assert first.gt_masks.any(axis=(1, 2)).all()
+def test_the_learning_rate_drops_where_the_recipe_says():
+    optimizer = paper_optimizer(MSRN_STAGE)
+    rates = []
+    for step in (0, 10_000, 10_001, 20_001):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    np.testing.assert_allclose(rates, [1e-8, 1e-8, 1e-9, 1e-10], rtol=1e-4)
+    assert (optimizer.momentum, optimizer.nesterov) == (0.99, True)
+    assert paper_optimizer(TSLFN_STAGES[8]).nesterov is False
 
 
-@pytest.fixture(scope="module")
-def runs(sets, tmp_path_factory):
-    """A run with a checkpoint half-way, and one that goes on from there with a new trainer."""
-    views = TrainingViews(sets, RECIPE, seed=0)
-    parts = tmp_path_factory.mktemp("parts")
-    whole = trainer()
-    before = {v.path: np.asarray(v) for v in whole.network.variables}
-    for step in range(3):
-        whole.train_step(views.batch(step))
-    whole.save(parts)
-    train_compact(whole, views, tmp_path_factory.mktemp("whole"))
-    resumed = trainer()
-    train_compact(resumed, views, parts)
-    return before, whole, resumed
+class Scripted:
+    """A model to loop over: the loss is the step, and nothing is learned."""
+
+    def __init__(self, losses):
+        self.losses = iter(losses)
+        self.network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        self.network.compile("sgd")
+        self.network.optimizer.build(self.network.trainable_variables)
+        self.network.train_on_batch = self.train_on_batch
+
+    def train_on_batch(self, inputs, target, return_dict):
+        return {"loss": next(self.losses)}
 
 
-def test_interrupted_and_resumed_equals_uninterrupted(runs):
-    before, whole, resumed = runs
-    assert resumed.step == whole.step == RECIPE.steps
-    changed = 0
-    for variable, other in zip(whole.network.variables, resumed.network.variables, strict=True):
-        np.testing.assert_allclose(np.asarray(variable), np.asarray(other), rtol=1e-4, atol=1e-5)
-        changed += not np.array_equal(before[variable.path], np.asarray(variable))
-    assert changed > 100
+def looped(data, directory, losses, scores, **schedule):
+    """Where a run stands after it saw these losses and these validations."""
+    scripted, scores = Scripted(losses), iter(scores)
+    batches = data.batches(small(MSRN_STAGE).input, seed=0)
+    schedule = Schedule(**{"steps": 8, "patience": 2, "checkpoint_every": 100, **schedule})
+    return run_training(
+        scripted.network,
+        batches,
+        schedule,
+        directory,
+        {},
+        scripted.network,
+        lambda: {"val_click_iou": next(scores)},
+    )
 
 
-def test_the_backbone_stays_as_it_is(runs):
-    before, whole, _ = runs
-    for layer in whole.network.layers:
-        if is_backbone(layer):
-            for variable in layer.variables:
-                np.testing.assert_array_equal(before[variable.path], np.asarray(variable))
+def test_a_run_ends_after_validations_without_a_gain_and_keeps_the_best(data, tmp_path):
+    state = looped(data, tmp_path, range(9), (0.1, 0.3, 0.2, 0.3, 0.9), validate_every=1)
+    assert (state.step, state.best_step, state.best_score) == (4, 2, 0.3)
+    assert state.is_finished
+    assert (tmp_path / BEST_NAME).is_file()
 
 
-def test_averaged_weights_lie_between(runs, sets):
-    before, whole, _ = runs
-    kernel = whole.network.get_layer("coarse_score").kernel
-    start, last = before[kernel.path], np.asarray(kernel)
-    norm = whole.network.get_layer("fusion_16_norm")
-    statistics = np.asarray(norm.moving_mean)
-    whole.use_averaged_weights(TrainingViews(sets, RECIPE, seed=0), num_batches=2)
-    assert (np.asarray(norm.moving_mean) != statistics).any()
-    averaged = np.asarray(kernel)
+def test_a_loss_that_is_no_number_ends_the_run_with_the_step_s_number(data, tmp_path):
+    with pytest.raises(InputError, match="Received nan at step 3"):
+        looped(data, tmp_path, (2.0, 1.0, float("nan")), (), validate_every=10)
+
+
+def test_the_log_means_over_the_steps_since_its_last_line(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("fctsfn_tf.training_loop.LOG_EVERY", 2)
+    looped(data, tmp_path, range(9), (0.5, 0.5), validate_every=8)
+    lines = [json.loads(line) for line in (tmp_path / LOG_NAME).read_text().splitlines()]
+    assert [line["loss"] for line in lines if "loss" in line] == [0.5, 2.5, 4.5, 6.5]
+
+
+def test_click_evaluation_counts_what_the_robot_user_needs(data):
+    class Oracle:
+        """A predictor that knows the object after two clicks."""
+
+        def __init__(self, network, config):
+            pass
+
+        def set_image(self, image):
+            self.image = image
+
+        def predict(self, points, labels):
+            (sample,) = (s for s in data.validation if s.gt_mask[points[0][1], points[0][0]])
+            known = sample.gt_mask if len(points) > 1 else np.zeros_like(sample.gt_mask)
+            return type("Prediction", (), {"probability": known.astype("float32")})
+
+    evaluation = ClickEvaluation(data.validation, PREDICTOR, max_clicks=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fctsfn_tf.callbacks.Predictor", Oracle)
+        numbers = evaluation.evaluate(None)
+    assert numbers["val_iou@1"] == 0
+    assert numbers["val_iou@2"] == numbers["val_iou@3"] == 1
+    assert numbers["val_noc@90"] == 2
+    np.testing.assert_allclose(numbers["val_click_iou"], 2 / 3)
+    with pytest.raises(InputError, match="at least one object"):
+        ClickEvaluation([], PREDICTOR)
+
+
+def test_the_compact_network_learns_and_its_backbone_stays(data):
+    keras.utils.set_random_seed(0)
+    views = replace(COMPACT_INPUT, views=((64, 64, 2),))
+    recipe = CompactRecipe(input=views, schedule=SCHEDULE, learning_rate=3e-3)
+    network = compact_network(alpha=0.35)
+    model = compact_training_model(network, recipe)
+    model.run_eagerly = True  # three steps are quicker than the compilation of one
+    before = arrays(network)
+    batches = data.batches(recipe.input, seed=0)
+    losses = [model.train_on_batch(*batches.batch(0, 0), return_dict=True) for _ in range(3)]
+    assert losses[-1]["loss"] < losses[0]["loss"]
+    assert "iou" in losses[0]
+    for layer in network.layers:
+        for variable in layer.weights:
+            is_same = np.array_equal(before[variable.path], ops.convert_to_numpy(variable))
+            assert is_same or not is_backbone(layer)
+    kernel = network.get_layer("coarse_score").kernel
+    last = ops.convert_to_numpy(kernel)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    averaged, start = ops.convert_to_numpy(kernel), before[kernel.path]
     assert 0 < np.abs(averaged - start).mean() < np.abs(last - start).mean()
+
+
+def test_best_weights_are_what_a_stage_returns(run):
+    directory, _, fctsfn = run
+    best = FCTSFN(alpha=ALPHA)
+    load_variables(best, directory / "msrn" / BEST_NAME)
+    for one, other in zip(best.weights, fctsfn.weights, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))

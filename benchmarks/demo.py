@@ -1,0 +1,231 @@
+"""What the demo adds to a click: python benchmarks/demo.py
+
+Prints the seconds until `python demo/app.py` answers, until the first mask, and, per click on a
+photograph of 1 megapixel, how much longer than the bare `Predictor` it takes
+
+- to the server: carry out the click and make the answer, without Gradio;
+- over HTTP: from sending the click to having the answer, with Gradio;
+- in Chromium: from the click to the drawn mask (needs `pip install playwright` and Chromium).
+
+All in one run, click by click in turn, so that a busy machine slows all of them alike. Needs
+`pip install '.[demo]'`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "demo"))
+HEIGHT, WIDTH = 816, 1224
+# (x, y, label) as shares of the photograph's sides: on and around the bundled cat.
+CLICKS = [(0.49, 0.4, 1), (0.22, 0.87, 1), (0.95, 0.1, 0), (0.6, 0.7, 1), (0.05, 0.1, 0)] * 4
+START_SECONDS = 180
+# From the click to the second frame after the answer was taken over.
+CLICK_AND_WAIT = """async ([across, down, label]) => {
+  const stage = document.querySelector(".stage");
+  const box = stage.getBoundingClientRect();
+  const drawn = new Promise((resolve) => {
+    new MutationObserver(() => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+      .observe(document.querySelector(".status"), { childList: true });
+  });
+  const started = performance.now();
+  stage.dispatchEvent(new MouseEvent(label ? "click" : "contextmenu", {
+    clientX: box.left + across * box.width, clientY: box.top + down * box.height, bubbles: true,
+  }));
+  await drawn;
+  return (performance.now() - started) / 1000;
+}"""
+
+
+def photograph(folder: Path) -> Path:
+    """The bundled cat at 1 megapixel, as a file."""
+    image = cv2.imread(str(ROOT / "examples" / "cat.jpg"))
+    path = folder / "megapixel.jpg"
+    cv2.imwrite(str(path), cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC))
+    return path
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_seconds() -> float:
+    """Seconds from starting the program until its page answers."""
+    port = free_port()
+    variables = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
+    started = time.perf_counter()
+    program = subprocess.Popen(
+        [sys.executable, ROOT / "demo" / "app.py"],
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while time.perf_counter() - started < START_SECONDS:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/").raise_for_status()
+                return time.perf_counter() - started
+            except httpx.TransportError:
+                time.sleep(0.1)
+        sys.exit(f"The demo did not start within {START_SECONDS} s.")
+    finally:
+        program.terminate()
+        program.wait()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def pixels(click: tuple[float, float, int]) -> tuple[int, int, int]:
+    """A click of `CLICKS` as (x, y, label) in pixels."""
+    return int(click[0] * WIDTH), int(click[1] * HEIGHT), click[2]
+
+
+class OverHttp:
+    """A visitor who sends what the page sends."""
+
+    def __init__(self, url: str, session: str) -> None:
+        self._session = session
+        self._client = httpx.Client(base_url=url, timeout=60)
+        events = self._client.get("/config").json()["dependencies"]
+        self._number = next(one["id"] for one in events if one["api_name"] == "answer_event")
+        self._photograph = None
+
+    def open(self, path: Path) -> dict:
+        """Send a file and open it."""
+        with open(path, "rb") as file:
+            answer = self._client.post("/gradio_api/upload", files={"files": file})
+        opened = self.act({"action": "open", "path": answer.json()[0]})
+        self._photograph = opened["photograph"]["number"]
+        return opened
+
+    def click(self, click: tuple[int, int, int]) -> dict:
+        """One click, (x, y, label) in pixels."""
+        x, y, label = click
+        return self.act({"action": "click", "x": x, "y": y, "label": label})
+
+    def act(self, event: dict) -> dict:
+        """Any event of the page; the answer as the page gets it."""
+        body = {
+            "fn_index": self._number,
+            "data": [""],
+            "event_data": {**event, "photograph": self._photograph},
+            "session_hash": self._session,
+        }
+        answer = self._client.post("/gradio_api/run/predict", json=body)
+        answer.raise_for_status()
+        return answer.json()["data"][0]
+
+
+class InChromium:
+    """A visitor with a browser."""
+
+    def __init__(self, url: str) -> None:
+        from playwright.sync_api import sync_playwright
+
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        self._page = self._browser.new_page(viewport={"width": 1280, "height": 900})
+        self._page.goto(url)
+
+    def open(self, path: Path) -> None:
+        """Choose a file and wait until it is shown."""
+        self._page.set_input_files("input.file", str(path))
+        self._page.wait_for_selector(".stage:not([hidden])")
+
+    def click(self, click: tuple[float, float, int]) -> float:
+        """Seconds until the mask after a click, given in shares of the sides, is drawn."""
+        return self._page.evaluate(CLICK_AND_WAIT, list(click))
+
+    def close(self) -> None:
+        """End the browser."""
+        self._browser.close()
+        self._playwright.stop()
+
+
+def measure(folder: Path) -> dict[str, list[float]]:
+    """Seconds of every click of `CLICKS`, for the bare predictor and each way around it."""
+    import app
+
+    from fctsfn_tf.image_io import read_image
+
+    path = photograph(folder)
+    app.networks.warm_up(app.DEFAULT_PRESET)
+    page = app.build().queue(api_open=False)
+    _, url, _ = page.launch(
+        prevent_thread_lock=True, quiet=True, server_port=free_port(), ssr_mode=False
+    )
+    bare = app.networks.predictor(app.DEFAULT_PRESET)
+    visitor = OverHttp(url, "benchmark")
+    visitor.open(path)
+    server = SimpleNamespace(session_hash="server")
+    with app.visitor(server) as session:
+        session.open(path)
+        number = session.photograph.number
+    bare.set_image(read_image(path))
+    ways = {
+        "bare predictor": lambda click: seconds(lambda: bare.add_click(*pixels(click))),
+        "server": lambda click: seconds(
+            lambda: app.answer_event("", event_of(click, number), server)
+        ),
+        "HTTP": lambda click: seconds(lambda: visitor.click(pixels(click))),
+    }
+    browser = InChromium(url) if shutil.which("chromium") else None
+    if browser:
+        browser.open(path)
+        ways["Chromium"] = browser.click
+    results = {name: [] for name in ways}
+    for click in CLICKS:
+        for name, way in ways.items():
+            results[name].append(way(click))
+    if browser:
+        browser.close()
+    page.close()
+    return results
+
+
+def event_of(click: tuple[float, float, int], photograph: int) -> SimpleNamespace:
+    """A click as Gradio hands it to `app.answer_event`."""
+    x, y, label = pixels(click)
+    event = {"action": "click", "x": x, "y": y, "label": label, "photograph": photograph}
+    return SimpleNamespace(_data=event)
+
+
+def main() -> None:
+    print(f"starts in {start_seconds():.1f} s", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        results = measure(Path(folder))
+    print(f"first mask, over HTTP: {results['HTTP'][0]:.2f} s")
+    print("| later clicks | median ms | ratio |\n|---|---:|---:|")
+    bare = statistics.median(results["bare predictor"][1:])
+    for name, times in results.items():
+        median = statistics.median(times[1:])
+        print(f"| {name} | {median * 1000:.0f} | {median / bare:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

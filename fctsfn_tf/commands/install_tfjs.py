@@ -1,0 +1,28 @@
+"""`fctsfn install-tfjs`: TensorFlow.js' converter in a Python environment of its own."""
+
+from __future__ import annotations
+
+import argparse
+
+from fctsfn_tf import tfjs_converter
+from fctsfn_tf.commands import arguments as shared
+from fctsfn_tf.files import printable
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add `fctsfn install-tfjs`."""
+    parser = subparsers.add_parser(
+        "install-tfjs",
+        help="install TensorFlow.js' converter, which `fctsfn export` needs for the browser",
+        description="Install TensorFlow.js' converter in a Python environment of its own (2.9 GB), "
+        "because its TensorFlow is an older one than this package's. The environment is "
+        f"{printable(tfjs_converter.directory())}, or the directory that the environment variable "
+        f"{tfjs_converter.DIRECTORY_VARIABLE} names. An interrupted installation is made anew.",
+    )
+    parser.set_defaults(run=_run_install)
+
+
+def _run_install(arguments: argparse.Namespace) -> int:
+    tfjs_converter.install()
+    print(f"TensorFlow.js' converter is in {printable(tfjs_converter.directory())}")
+    return shared.OK

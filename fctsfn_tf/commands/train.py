@@ -1,0 +1,283 @@
+"""`fctsfn train`: photographs and masks → a trained network, as a preset."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fctsfn_tf.commands import arguments as shared
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import printable
+
+if TYPE_CHECKING:
+    from fctsfn_tf.annotated_images import Dataset
+    from fctsfn_tf.training import TrainingData
+
+EPILOG = """\
+What is trained:
+  compact  the compact network on a frozen MobileNetV2: previous mask, clicks on its own errors
+  tslfn    the paper's TSLFN, 32s, 16s, 8s, one after the other
+  msrn     the paper's MSRN on a TSLFN that is there already (--tslfn)
+  fctsfn   the paper's network: tslfn, then msrn
+
+DATA is a directory of photographs and masks as `fctsfn evaluate` takes them, or Pascal VOC, SBD,
+COCO, DAVIS or labelme as they come. Every tenth photograph is held out for validation, unless
+--splits or --validation-split names others.
+
+The same command goes on with a run that was interrupted (Ctrl-C writes a checkpoint first). Each
+stage leaves checkpoint.npz, log.jsonl and, at its end, preset/ in its directory.
+
+Examples:
+  fctsfn train compact photographs/ --output runs/mine
+  fctsfn train fctsfn VOCdevkit/ --split train --validation-split val --weights imagenet \\
+      --output runs/paper
+  fctsfn segment photo.jpg --positive 120,80 --preset runs/mine/preset
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add `fctsfn train`."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a network on photographs and masks",
+        description="Train a network on photographs and masks; clicks are simulated.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", choices=("compact", "tslfn", "msrn", "fctsfn"), help="see below")
+    parser.add_argument("data", type=Path, nargs="+", metavar="DATA", help="see below")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="for the run")
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "--weights",
+        metavar="imagenet|FILE",
+        help="to start from: MobileNetV2's for compact (default: imagenet), VGG16's for the "
+        "paper's networks (default: random)",
+    )
+    network.add_argument("--tslfn", metavar="PRESET", help="msrn: the TSLFN to refine")
+    network.add_argument(
+        "--alpha", type=float, default=1.0, metavar="A", help="width of the network (default: 1)"
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data-weights",
+        type=_numbers,
+        metavar="A,B",
+        help="how often a photograph of each DATA is drawn, relative to the others",
+    )
+    data.add_argument("--split", metavar="NAME", help="train on this list of the data sets' own")
+    data.add_argument(
+        "--validation-split", metavar="NAME", help="validate on this list of the first data set"
+    )
+    data.add_argument(
+        "--splits",
+        type=Path,
+        metavar="FILE",
+        help='JSON with a list "val" of photographs\' stems: held out, and validated on',
+    )
+    data.add_argument(
+        "--validation-objects",
+        type=shared.count,
+        default=50,
+        metavar="N",
+        help="objects to validate on; 0 for no validation, and nothing held out (default: 50)",
+    )
+    data.add_argument(
+        "--unusable",
+        choices=("stop", "skip"),
+        default="stop",
+        help="at a damaged photograph or mask: stop (default), or skip it and count it at the end",
+    )
+    data.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="keep decoded photographs there, for this run and later ones",
+    )
+    data.add_argument(
+        "--workers", type=shared.count, default=2, metavar="N", help="threads (default: 2)"
+    )
+    recipe = parser.add_argument_group("recipe", "without these, the recipe's own numbers")
+    recipe.add_argument("--steps", type=shared.count, metavar="N", help="of each stage, at most")
+    recipe.add_argument(
+        "--learning-rate", type=_numbers, metavar="A[,B]", help="one, or one for each stage"
+    )
+    recipe.add_argument(
+        "--view",
+        type=_view,
+        metavar="HxWxB",
+        help="height and width of the views, and photographs per step",
+    )
+    recipe.add_argument("--validate-every", type=shared.count, metavar="N", help="steps")
+    recipe.add_argument(
+        "--patience", type=shared.count, metavar="N", help="validations without a gain, then stop"
+    )
+    recipe.add_argument("--checkpoint-every", type=shared.count, metavar="N", help="steps")
+    recipe.add_argument("--seed", type=shared.count, default=0, metavar="N", help="default: 0")
+    parser.set_defaults(run=_run_train)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"numbers with commas between them are expected: {text!r:.60} came"
+        ) from None
+
+
+def _view(text: str) -> tuple[int, int, int]:
+    parts = [shared.count(part) for part in text.split("x")]
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"HEIGHTxWIDTHxPHOTOGRAPHS is expected: {text!r:.60} came")
+    return parts[0], parts[1], parts[2]
+
+
+def _run_train(arguments: argparse.Namespace) -> int:
+    if (arguments.what == "msrn") != (arguments.tslfn is not None):
+        raise InputError(
+            "Give the TSLFN to refine as --tslfn PRESET with msrn, and only there. "
+            f"Received {arguments.what} with --tslfn {arguments.tslfn}."
+        )
+    shared.import_quietly()
+    compute_alike()
+    from fctsfn_tf import recipes, training
+
+    data = _training_data(arguments)
+    output = arguments.output
+    common = {"alpha": arguments.alpha, "seed": arguments.seed}
+    if arguments.what == "compact":
+        weights = arguments.weights or "imagenet"
+        (recipe,) = _changed([recipes.CompactRecipe()], arguments)
+        training.train_compact(data, output, recipe=recipe, weights=weights, **common)
+        print(f"wrote {printable(output / training.PRESET_NAME)}")
+        return shared.OK
+    stages = [] if arguments.what == "msrn" else list(recipes.TSLFN_STAGES.values())
+    stages += [] if arguments.what == "tslfn" else [recipes.MSRN_STAGE]
+    stages = _changed(stages, arguments)
+    if arguments.what == "msrn":
+        from fctsfn_tf.presets import load_preset
+
+        tslfn, _ = load_preset(arguments.tslfn)
+    else:
+        tslfn = training.train_tslfn(
+            data,
+            output,
+            stages=dict(zip(recipes.TSLFN_STAGES, stages, strict=False)),
+            weights=arguments.weights,
+            **common,
+        )
+        print(f"wrote {printable(output / 'tslfn_8s' / training.PRESET_NAME)}")
+    if arguments.what != "tslfn":
+        training.train_msrn(data, output / "msrn", tslfn, recipe=stages[-1], **common)
+        print(f"wrote {printable(output / 'msrn' / training.PRESET_NAME)}")
+    return shared.OK
+
+
+def compute_alike() -> None:
+    """Let the same command compute the same numbers, bit for bit, where the backend can.
+
+    TensorFlow's sums depend on the order in which threads end, unless it is told otherwise.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _training_data(arguments: argparse.Namespace) -> TrainingData:
+    """The data sets with what is held out of them, and the objects to validate on."""
+    from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE
+    from fctsfn_tf.dataset_layouts import open_dataset
+    from fctsfn_tf.image_cache import DiskCache
+    from fctsfn_tf.training import TrainingData
+
+    datasets = [open_dataset(path, split=arguments.split) for path in arguments.data]
+    validation: Dataset | None = None
+    if arguments.validation_objects == 0:
+        pass
+    elif arguments.validation_split is not None:
+        validation = open_dataset(arguments.data[0], split=arguments.validation_split)
+    else:
+        names = _held_out(datasets, arguments.splits)
+        validation = next(one for one in datasets if _has_any(one, names)).only(names)
+        datasets = [one.without(names) for one in datasets]
+    left_out: list[str] | None = [] if arguments.unusable == "skip" else None
+    samples = [] if validation is None else validation.samples(MIN_OBJECT_SHARE, left_out)
+    return TrainingData(
+        datasets,
+        validation=list(islice(samples, arguments.validation_objects)),
+        weights=arguments.data_weights,
+        unusable=arguments.unusable,
+        cache=None if arguments.cache is None else DiskCache(arguments.cache),
+        workers=arguments.workers,
+    )
+
+
+def _held_out(datasets: Sequence[Dataset], splits: Path | None) -> set[str]:
+    """Stems of the photographs that are not trained on: the list "val", or every tenth one.
+
+    Raises:
+        InputError: the file is not JSON, has no such list, or names no photograph that is there.
+    """
+    if splits is None:
+        stems = sorted({image.image_path.stem for one in datasets for image in one.images})
+        names = set(stems[9::10] or stems[-1:])
+        if len(stems) < 2:
+            raise InputError(
+                "One photograph is too few to hold one out. Add more, or train without validation "
+                "(--validation-objects 0)."
+            )
+        return names
+    try:
+        names = set(json.loads(splits.read_text(encoding="utf-8"))["val"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{printable(splits)} must be a JSON file with a list 'val' of photographs' stems. "
+            f"Received: {error!r:.80}"
+        ) from None
+    if not any(_has_any(one, names) for one in datasets):
+        raise InputError(
+            f"The list 'val' of {printable(splits)} must name photographs of DATA by their stems. "
+            f"Received {printable(', '.join(map(str, sorted(names))) or 'none'):.80}."
+        )
+    return names
+
+
+def _has_any(dataset: Dataset, names: set[str]) -> bool:
+    return any(image.image_path.stem in names for image in dataset.images)
+
+
+def _changed(recipes: Sequence[Any], arguments: argparse.Namespace) -> list[Any]:
+    """The recipes with what the arguments say otherwise.
+
+    Raises:
+        InputError: another number of learning rates than one, or one for each stage.
+    """
+    rates = arguments.learning_rate or [recipe.learning_rate for recipe in recipes]
+    if len(rates) == 1:
+        rates = [*rates] * len(recipes)
+    if len(rates) != len(recipes):
+        raise InputError(
+            f"Give one learning rate, or one for each of the {len(recipes)} stages. "
+            f"Received {len(rates)}."
+        )
+    names = ("steps", "validate_every", "patience", "checkpoint_every")
+    times = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    views = {} if arguments.view is None else {"views": (arguments.view,)}
+    return [
+        replace(
+            recipe,
+            learning_rate=rate,
+            schedule=replace(recipe.schedule, **times),
+            input=replace(recipe.input, **views),
+        )
+        for recipe, rate in zip(recipes, rates, strict=True)
+    ]

@@ -1,0 +1,101 @@
+/**
+ * web/src → web/dist: a static site that works under any path of any host.
+ *
+ *     npm run build
+ *
+ * The page, the module and the worker become one file each; everything else is copied.
+ */
+
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build as bundle } from "esbuild";
+
+const WEB = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+export const DIST = path.join(WEB, "dist");
+const SRC = path.join(WEB, "src");
+const EXAMPLES = path.join(path.dirname(WEB), "examples");
+const WASM = path.join(WEB, "node_modules", "@tensorflow", "tfjs-backend-wasm", "dist");
+const ENTRIES = ["main.js", "segmenter.js", "worker.js"];
+const COPIED = [
+  ...["index.html", "style.css", "icon.svg", "app.webmanifest"],
+  ...["embed.html", "embed.js", "embed.css", "segmenter.d.ts"],
+];
+// Present on the site but not needed to work offline.
+const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSES\.txt$|^\.nojekyll$|^model\/README\.md$/;
+
+/** Make DIST anew. @param {string} model folder of the exported network */
+export async function build(model = path.join(WEB, "model")) {
+  await rm(DIST, { recursive: true, force: true });
+  await mkdir(path.join(DIST, "samples"), { recursive: true });
+  const { metafile } = await bundle({
+    entryPoints: ENTRIES.map((name) => path.join(SRC, name)),
+    outdir: DIST,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning",
+  });
+  for (const name of COPIED) await cp(path.join(SRC, name), path.join(DIST, name));
+  for (const name of await readdir(WASM)) {
+    if (name.endsWith(".wasm")) await cp(path.join(WASM, name), path.join(DIST, name));
+  }
+  for (const name of await readdir(EXAMPLES)) {
+    if (name.endsWith(".jpg"))
+      await cp(path.join(EXAMPLES, name), path.join(DIST, "samples", name));
+  }
+  await cp(model, path.join(DIST, "model"), { recursive: true });
+  await writeFile(path.join(DIST, "LICENSES.txt"), await licences(metafile));
+  // GitHub Pages would otherwise run the files through Jekyll.
+  await writeFile(path.join(DIST, ".nojekyll"), "");
+  await writeServiceWorker();
+}
+
+/** The service worker with the list of files and a hash over what is in them. */
+async function writeServiceWorker() {
+  const files = (await allFiles(DIST)).filter((name) => !NOT_CACHED.test(name));
+  const digest = createHash("sha256");
+  for (const name of files) digest.update(name).update(await readFile(path.join(DIST, name)));
+  const source = await readFile(path.join(SRC, "sw.js"), "utf8");
+  const urls = ["./", ...files.map((name) => `./${name}`)];
+  const filled = source
+    .replace('"__VERSION__"', JSON.stringify(`fctsfn-${digest.digest("hex").slice(0, 16)}`))
+    .replace('["__FILES__"]', JSON.stringify(urls, null, 2));
+  await writeFile(path.join(DIST, "sw.js"), filled);
+}
+
+/** Paths of all files below a folder, relative to it, sorted. */
+async function allFiles(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .map((name) => name.split(path.sep).join("/"))
+    .sort();
+}
+
+/** Names, versions and licences of the packages that are inside the bundles. */
+async function licences({ inputs }) {
+  const folders = new Set();
+  for (const name of Object.keys(inputs)) {
+    const match = name.match(/^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//);
+    if (match) folders.add(match[1]);
+  }
+  const lines = ["Packages inside worker.js; all else is fctsfn_tf, Apache-2.0.", ""];
+  for (const name of [...folders].sort()) {
+    const file = path.join(WEB, "node_modules", name, "package.json");
+    const { version, license, homepage } = JSON.parse(await readFile(file, "utf8"));
+    lines.push(`${name} ${version}: ${license}${homepage ? ` (${homepage})` : ""}`);
+  }
+  return lines.join("\n") + "\n";
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const started = performance.now();
+  await build(process.argv[2]);
+  console.log(`web/dist is ready (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+}

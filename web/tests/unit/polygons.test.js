@@ -1,0 +1,87 @@
+/** Outlines of masks: filling them gives the mask back. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { maskPolygons } from "../../src/polygons.js";
+import { noise, rectangles } from "./fakeNetwork.js";
+
+/** The pixels whose centres lie inside polygons (even and odd crossings). */
+function filled(polygons, height, width) {
+  const mask = new Uint8Array(height * width);
+  for (const polygon of polygons) {
+    for (let row = 0; row < height; row++) {
+      for (let col = 0; col < width; col++) {
+        for (let i = 0; i < polygon.length; i++) {
+          const [[x0, y0], [x1, y1]] = [polygon[i], polygon[(i + 1) % polygon.length]];
+          const y = row + 0.5;
+          if (y0 > y !== y1 > y && col + 0.5 < x0 + ((x1 - x0) * (y - y0)) / (y1 - y0)) {
+            mask[row * width + col] ^= 1;
+          }
+        }
+      }
+    }
+  }
+  return mask;
+}
+
+function iou(a, b) {
+  let [both, either] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    both += a[i] & b[i];
+    either += a[i] | b[i];
+  }
+  return both / either;
+}
+
+test("rectangles, a hole, parts that touch at a corner", () => {
+  const [height, width] = [20, 30];
+  const mask = rectangles(height, width, [
+    [2, 3, 10, 14],
+    [4, 5, 7, 9],
+    [10, 14, 16, 20],
+    [18, 1, 19, 2],
+  ]);
+  const polygons = maskPolygons(mask, height, width);
+  assert.equal(polygons.length, 2); // the corner joins two of the three
+  assert.deepEqual(filled(polygons, height, width), mask);
+});
+
+test("an object within a hole belongs to a part of its own", () => {
+  const [height, width] = [16, 16];
+  const mask = rectangles(height, width, [
+    [1, 1, 15, 15],
+    [3, 3, 13, 13],
+    [5, 5, 11, 11],
+    [7, 7, 9, 9],
+  ]);
+  const polygons = maskPolygons(mask, height, width);
+  assert.equal(polygons.length, 2);
+  assert.deepEqual(filled(polygons, height, width), mask);
+});
+
+test("nothing, everything, one pixel", () => {
+  assert.deepEqual(maskPolygons(new Uint8Array(6), 2, 3), []);
+  assert.deepEqual(
+    filled(maskPolygons(new Uint8Array(6).fill(1), 2, 3), 2, 3),
+    new Uint8Array(6).fill(1),
+  );
+  const one = Uint8Array.of(0, 0, 0, 1, 0, 0);
+  assert.deepEqual(filled(maskPolygons(one, 2, 3), 2, 3), one);
+});
+
+test("a disk has few corners and stays a disk", () => {
+  const [height, width] = [60, 80];
+  const mask = Uint8Array.from({ length: height * width }, (_, i) => {
+    const [row, col] = [Math.floor(i / width) - 30, (i % width) - 41];
+    return row * row + col * col < 24 * 24 ? 1 : 0;
+  });
+  const [polygon] = maskPolygons(mask, height, width);
+  assert.ok(polygon.length < 44, `${polygon.length} corners`);
+  assert.ok(iou(filled([polygon], height, width), mask) > 0.98);
+});
+
+test("noise: every ring closes", () => {
+  const [height, width] = [24, 31];
+  const mask = noise(height, width, 1).map((value) => value & 1);
+  for (const polygon of maskPolygons(mask, height, width)) assert.ok(polygon.length >= 3);
+});

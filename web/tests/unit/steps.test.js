@@ -1,0 +1,238 @@
+/** The order of requests, objects, histories and what is painted. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clickFromPoint, ClickHistory } from "../../src/clicks.js";
+import { forPeople, InputError } from "../../src/errors.js";
+import { objectColour, paintOverlay } from "../../src/overlay.js";
+import { Predictor } from "../../src/predictor.js";
+import { RequestQueue } from "../../src/requests.js";
+import { roundHalfEven } from "../../src/resize.js";
+import { Workspace } from "../../src/workspace.js";
+import { FakeNetwork, rectangles } from "./fakeNetwork.js";
+
+const CONFIG = {
+  click_encoding: "disks_and_previous",
+  working_size: 64,
+  threshold: 0.5,
+  zoom_in: true,
+  zoom_expansion: 1.4,
+  zoom_min_size: 24,
+  zoom_keep_iou: 0.5,
+  zoom_min_gain: 1.25,
+};
+const [HEIGHT, WIDTH] = [48, 80];
+const OBJECTS = [
+  [5, 6, 20, 30],
+  [25, 45, 44, 74],
+];
+
+/** A workspace on a dark photograph with two bright rectangles. */
+async function makeWorkspace() {
+  const bright = rectangles(HEIGHT, WIDTH, OBJECTS);
+  const data = Uint8Array.from(
+    { length: 3 * bright.length },
+    (_, i) => 40 + 180 * bright[Math.floor(i / 3)],
+  );
+  const network = new FakeNetwork();
+  const workspace = new Workspace(new Predictor(network, CONFIG));
+  await workspace.setImage({ data, height: HEIGHT, width: WIDTH });
+  return { workspace, network };
+}
+
+function makeQueue() {
+  const [answers, turns, done] = [[], [], []];
+  const queue = new RequestQueue({
+    run: async ({ id, method }, isOvertaken) => {
+      done.push(`${method} ${id}`);
+      if (method === "fail") throw new InputError("no");
+      return isOvertaken() ? null : id;
+    },
+    reply: (id, { result, error }) => answers.push([id, error ? error.message : result]),
+    nextTurn: () => new Promise((resolve) => turns.push(resolve)),
+  });
+  const turn = async () => {
+    turns.shift()();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { queue, answers, done, turn };
+}
+
+test("every click is done in order, and only the newest is shown", async () => {
+  const { queue, answers, done, turn } = makeQueue();
+  for (const id of [1, 2, 3]) queue.push({ id, method: "click" });
+  queue.push({ id: 4, method: "memory" });
+  for (let i = 0; i < 4; i++) await turn();
+  assert.deepEqual(done, ["click 1", "click 2", "click 3", "memory 4"]);
+  assert.deepEqual(answers, [
+    [1, null],
+    [2, null],
+    [3, 3],
+    [4, 4],
+  ]);
+});
+
+test("a photograph that still waits is dropped for a newer one", async () => {
+  const { queue, answers, done, turn } = makeQueue();
+  for (const id of [1, 2]) queue.push({ id, method: "setImage" });
+  await turn();
+  queue.push({ id: 3, method: "setImage" });
+  await turn();
+  assert.deepEqual(done, ["setImage 2", "setImage 3"]);
+  assert.deepEqual(answers, [
+    [1, null],
+    [2, 2],
+    [3, 3],
+  ]);
+});
+
+test("an error is answered and the next request runs", async () => {
+  const { queue, answers, turn } = makeQueue();
+  queue.push({ id: 1, method: "fail" });
+  queue.push({ id: 2, method: "memory" });
+  await turn();
+  await turn();
+  assert.deepEqual(answers, [
+    [1, "no"],
+    [2, 2],
+  ]);
+});
+
+test("several objects keep their clicks, undo and redo", async () => {
+  const { workspace, network } = await makeWorkspace();
+  await workspace.click(10, 10, 1);
+  await workspace.click(15, 12, 1);
+  const first = workspace.snapshot();
+  workspace.newObject();
+  const empty = workspace.snapshot();
+  assert.equal(empty.mask, null);
+  assert.equal(empty.others[10 * WIDTH + 10], 1);
+  await workspace.click(60, 30, 1);
+  workspace.undo();
+  const calls = network.clicked;
+  workspace.selectObject(0);
+  const again = workspace.snapshot();
+  assert.deepEqual(again.mask, first.mask);
+  assert.deepEqual(again.clicks, first.clicks);
+  workspace.undo();
+  workspace.redo();
+  assert.deepEqual(workspace.snapshot().mask, first.mask);
+  workspace.selectObject(1);
+  assert.ok(workspace.snapshot().canRedo);
+  workspace.redo();
+  assert.equal(network.clicked, calls);
+  assert.deepEqual(workspace.snapshot().clicks, [{ x: 60, y: 30, label: 1 }]);
+});
+
+test("objects are removed, and the last one leaves an empty one", async () => {
+  const { workspace } = await makeWorkspace();
+  await workspace.click(10, 10, 1);
+  workspace.newObject();
+  await workspace.click(60, 30, 1);
+  const second = workspace.snapshot().mask;
+  workspace.removeObject(0);
+  assert.deepEqual(workspace.snapshot().mask, second);
+  workspace.removeObject(0);
+  const { mask, numObjects, clicks } = workspace.snapshot();
+  assert.deepEqual([mask, numObjects, clicks], [null, 1, []]);
+});
+
+test("files are refused where there is nothing to save", async () => {
+  const { workspace } = await makeWorkspace();
+  for (const format of ["mask", "cutout", "index", "coco"]) {
+    await assert.rejects(workspace.file(format), InputError);
+  }
+  await workspace.click(10, 10, 1);
+  await assert.rejects(workspace.file("gif"), /Received gif/);
+  assert.throws(() => (workspace.newObject(), workspace.newObject()), /still empty/);
+});
+
+test("a started but empty object is in no file", async () => {
+  const { workspace } = await makeWorkspace();
+  await workspace.click(10, 10, 1);
+  workspace.newObject();
+  const texts = { imageName: "<b>.jpg", names: ["", "unused"] };
+  const coco = JSON.parse(await (await workspace.file("coco", texts)).text());
+  assert.deepEqual(coco.categories, [{ id: 1, name: "object" }]);
+  assert.equal(coco.images[0].file_name, "<b>.jpg");
+});
+
+test("bad clicks say what is wrong and change nothing", async () => {
+  const { workspace } = await makeWorkspace();
+  await assert.rejects(workspace.click(10, 10, 0), /first click/);
+  await assert.rejects(workspace.click(WIDTH, 10, 1), /inside the photograph/);
+  await assert.rejects(workspace.click(Number.NaN, 10, 1), InputError);
+  await assert.rejects(workspace.setClicks([{ x: 1, y: 1, label: 2 }]), /label/);
+  assert.throws(() => workspace.undo(), /no click to undo/);
+  assert.throws(() => workspace.setMask(new Uint8Array(HEIGHT * WIDTH)), /empty mask/);
+  assert.throws(() => workspace.setMask(new Uint8Array(3)), /as large as/);
+  assert.equal(workspace.snapshot().mask, null);
+});
+
+test("a network that returns NaN is reported, and the click is not kept", async () => {
+  const { workspace, network } = await makeWorkspace();
+  network.click = async (_, maps) => new Float32Array(maps.length / 3).fill(Number.NaN);
+  await assert.rejects(workspace.click(10, 10, 1), /NaN/);
+  assert.equal(workspace.snapshot().clicks.length, 0);
+});
+
+test("another threshold changes the mask at once and later clicks keep it", async () => {
+  const { workspace } = await makeWorkspace();
+  await workspace.click(10, 10, 1);
+  const before = workspace.snapshot().area;
+  workspace.setThreshold(0.05);
+  assert.ok(workspace.snapshot().area > before);
+  workspace.setThreshold(0.5);
+  assert.equal(workspace.snapshot().area, before);
+});
+
+test("the end of the memory is said in words, other errors stay what they are", () => {
+  for (const error of [
+    new RangeError("Array buffer allocation failed"),
+    new Error("abort(Cannot enlarge memory arrays: out of memory)"),
+  ]) {
+    const { name, message } = forPeople(error);
+    assert.equal(name, "InputError");
+    assert.match(message, /^The memory of this device is used up\. Close other tabs/);
+  }
+  assert.deepEqual(forPeople(new InputError("a")), { name: "InputError", message: "a" });
+  assert.deepEqual(forPeople(new TypeError("b")), { name: "TypeError", message: "b" });
+});
+
+test("a click lies on the pixel that holds it", () => {
+  const click = clickFromPoint(12.7, 3.2, 1, 10, 20);
+  assert.deepEqual(click, { row: 3, col: 12, isPositive: true });
+});
+
+test("a new click ends the chance to redo", () => {
+  const history = new ClickHistory();
+  history.add(clickFromPoint(1, 1, 1, 9, 9));
+  history.undo();
+  history.add(clickFromPoint(2, 2, 1, 9, 9));
+  assert.throws(() => history.redo(), InputError);
+});
+
+test("rounding halves to even, as Python does", () => {
+  assert.deepEqual([0.5, 1.5, 2.5, -1.5, 2.4, 2.6].map(roundHalfEven), [0, 2, 2, -2, 2, 3]);
+});
+
+test("the overlay tints objects, outlines the present one and leaves the rest clear", () => {
+  const size = { height: 10, width: 10 };
+  const screen = { height: 40, width: 40 };
+  const out = new Uint8ClampedArray(4 * 40 * 40);
+  const place = { scale: 2, left: 10, top: 10 };
+  const mask = rectangles(10, 10, [[2, 2, 8, 8]]);
+  const others = rectangles(10, 10, [[0, 0, 2, 10]]).map((value) => 2 * value);
+  const what = { mode: "mask", size, mask, others, object: 0, opacity: 0.5, line: 1 };
+  const at = (x, y) => [...out.subarray(4 * (y * 40 + x), 4 * (y * 40 + x) + 4)];
+  paintOverlay(out, screen, place, what);
+  assert.deepEqual(at(20, 20), [...objectColour(0), 128]); // inside
+  assert.deepEqual(at(14, 20), [255, 255, 255, 255]); // its outline
+  assert.deepEqual(at(13, 20), [0, 0, 0, 150]); // and around it
+  assert.deepEqual(at(11, 11), [...objectColour(1), 128]); // another object
+  assert.deepEqual(at(5, 5), [0, 0, 0, 0]); // beside the photograph
+  paintOverlay(out, screen, place, { ...what, mode: "cutout" });
+  assert.equal(at(20, 20)[3], 0);
+  assert.equal(at(28, 28)[3], 255);
+  assert.equal(at(5, 5)[3], 0);
+});
