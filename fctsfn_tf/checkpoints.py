@@ -21,6 +21,7 @@ from fctsfn_tf.files import atomic_write, printable
 
 CHECKPOINT_NAME = "checkpoint.npz"
 _STATE = "state"
+_TORCH_RANDOM = "torch_random/"
 
 
 def save_checkpoint(directory: Path, model: keras.Model, state: dict[str, Any]) -> None:
@@ -30,6 +31,7 @@ def save_checkpoint(directory: Path, model: keras.Model, state: dict[str, Any]) 
         InputError: see `atomic_write`.
     """
     arrays = {key: ops.convert_to_numpy(v) for key, v in _variables(model).items()}
+    arrays |= _torch_random_states()
     arrays[_STATE] = np.array(json.dumps(state, allow_nan=False))
     path = directory / CHECKPOINT_NAME
     atomic_write(path, lambda file: np.savez(file, **arrays), overwrite=True)
@@ -53,6 +55,9 @@ def load_checkpoint(directory: Path, model: keras.Model) -> dict[str, Any] | Non
         with np.load(path, allow_pickle=False) as archive:
             state = json.loads(str(archive[_STATE]))
             arrays = {key: archive[key] for key in archive.files if key != _STATE}
+            random_states = {
+                key: arrays.pop(key) for key in list(arrays) if key.startswith(_TORCH_RANDOM)
+            }
     except Exception as error:  # whatever numpy, zipfile and json do on bytes that are not theirs
         raise InputError(
             f"{printable(path)} is no whole checkpoint. Remove it to start the run afresh. "
@@ -69,6 +74,7 @@ def load_checkpoint(directory: Path, model: keras.Model) -> dict[str, Any] | Non
         )
     for key, variable in variables.items():
         variable.assign(arrays[key])
+    _set_torch_random_states(random_states)
     return state
 
 
@@ -83,6 +89,28 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     named += [("optimizer", variable) for variable in model.optimizer.variables]
     # By place, not by name: Keras numbers what has no name of its own anew in each process.
     return {f"{i:04d}/{kind}": variable for i, (kind, variable) in enumerate(named)}
+
+
+def _torch_random_states() -> dict[str, np.ndarray]:
+    """The state of torch's own generators, which its dropout draws from; none on other backends."""
+    if keras.backend.backend() != "torch":
+        return {}
+    import torch
+
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return {f"{_TORCH_RANDOM}{i}": state.numpy() for i, state in enumerate(states)}
+
+
+def _set_torch_random_states(states: dict[str, np.ndarray]) -> None:
+    """Put torch's generators into states of `_torch_random_states`, as far as it has as many."""
+    if keras.backend.backend() != "torch" or not states:
+        return
+    import torch
+
+    first, *others = (torch.from_numpy(states[key]) for key in sorted(states))
+    torch.set_rng_state(first)
+    for device, state in enumerate(others[: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, device)
 
 
 def _remove_what_was_cut_off(directory: Path) -> None:

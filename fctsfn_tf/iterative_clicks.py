@@ -41,8 +41,9 @@ class IterativeClicks(keras.Model):
         rollouts: probability of 0, 1, 2, … clicks; their sum is 1.
         objects_per_image: M where `fit` gets batches of B images with B·M click maps and targets,
             M in a row for each image. The objects of an image share one run of the image part.
-        auxiliary: tensors inside of the network, logits of the inputs' size, that learn the same
-            target: then the model returns the network's output and these.
+        auxiliary: a tensor inside of the network, logits of the inputs' size, that learns the same
+            target: then the model's output in training is (B, H, W, 2), the network's logits and
+            these; `losses.AuxiliaryLoss` takes them apart.
         seed: of how many clicks there are and where they fall.
 
     Raises:
@@ -54,7 +55,7 @@ class IterativeClicks(keras.Model):
         network: keras.Model,
         rollouts: Sequence[float] = (0.35, 0.25, 0.2, 0.1, 0.1),
         objects_per_image: int = 1,
-        auxiliary: Sequence[keras.KerasTensor] = (),
+        auxiliary: keras.KerasTensor | None = None,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -67,11 +68,11 @@ class IterativeClicks(keras.Model):
             )
         self.network = network
         self.rollouts = tuple(rollouts)
-        self._num_outputs = 1 + len(auxiliary)
-        if auxiliary:
-            network = keras.Model(
-                network.input, [network.output, *auxiliary], name="with_auxiliary"
+        if auxiliary is not None:
+            outputs = keras.layers.Concatenate(dtype="float32", name="with_auxiliary")(
+                [network.output, auxiliary]
             )
+            network = keras.Model(network.input, outputs, name="with_auxiliary")
         self._image_part, self._click_part = split(network)
         self._repeat = RepeatBatch(objects_per_image)
         self._seeds = keras.random.SeedGenerator(seed)
@@ -83,7 +84,8 @@ class IterativeClicks(keras.Model):
         if training and "target" in inputs and len(self.rollouts) > 1:
             click_maps = self._rolled_out(image, click_maps, inputs["target"])
         features = [self._repeat(x) for x in self._image_part(image, training=training)]
-        return self._click_part([*features, click_maps], training=training)
+        logits = self._click_part([*features, click_maps], training=training)
+        return logits if training else logits[..., :1]
 
     def _rolled_out(self, image: Any, click_maps: Any, target: Any) -> Any:
         """The click maps after a random number of clicks, the same for all objects of the batch."""
@@ -98,8 +100,7 @@ class IterativeClicks(keras.Model):
         number = ops.sum(ops.cast(draws[-1, 0] >= limits, "int32"))
 
         def click_once(i: Any, click_maps: Any) -> tuple[Any, Any]:
-            logits = self._click_part([*features, click_maps], training=False)
-            logits = keras.tree.flatten(logits)[0]
+            logits = self._click_part([*features, click_maps], training=False)[..., :1]
             return i + 1, with_error_click(click_maps, logits, target, ops.take(draws, i, axis=0))
 
         _, click_maps = ops.while_loop(
@@ -111,10 +112,8 @@ class IterativeClicks(keras.Model):
         """Keras' training step, whatever the backend passes to it, with the target as an input."""
         *state, data = state_and_data
         inputs, target, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        targets = target if self._num_outputs == 1 else [target] * self._num_outputs
-        data = keras.utils.pack_x_y_sample_weight(
-            {**inputs, "target": target}, targets, sample_weight
-        )
+        inputs = {**inputs, "target": target}
+        data = keras.utils.pack_x_y_sample_weight(inputs, target, sample_weight)
         return super().train_step(*state, data)
 
 

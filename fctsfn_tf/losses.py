@@ -107,3 +107,38 @@ class NormalizedFocalAndIoULoss(keras.losses.Loss):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "iou_weight": self.iou_weight}
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class AuxiliaryLoss(keras.losses.Loss):
+    """A loss of the first logits, and where there are second ones, another of those.
+
+    `call(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`}, and (B, H, W, 1 or 2) logits
+    → (B,).
+
+    Args:
+        loss, auxiliary: losses of this module.
+        weight: of the second beside the first.
+    """
+
+    def __init__(
+        self, loss: keras.losses.Loss, auxiliary: keras.losses.Loss, weight: float, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.loss, self.auxiliary, self.weight = loss, auxiliary, weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        loss = self.loss.call(y_true, y_pred[..., :1])
+        if y_pred.shape[-1] == 1:
+            return loss
+        return loss + self.weight * self.auxiliary.call(y_true, y_pred[..., 1:])
+
+    def get_config(self) -> dict:
+        parts = {"loss": self.loss, "auxiliary": self.auxiliary}
+        saved = {name: keras.losses.serialize(part) for name, part in parts.items()}
+        return {**super().get_config(), **saved, "weight": self.weight}
+
+    @classmethod
+    def from_config(cls, config: dict) -> AuxiliaryLoss:
+        parts = {name: keras.losses.deserialize(config[name]) for name in ("loss", "auxiliary")}
+        return cls(**{**config, **parts})

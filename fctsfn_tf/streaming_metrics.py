@@ -14,8 +14,9 @@ from fctsfn_tf.losses import IGNORED
 class MaskIoU(keras.metrics.Mean):
     """Mean over all objects seen of the IoU of their masks (logit > 0), outside of `IGNORED`.
 
-    `update_state(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits. It is
-    `metrics.iou` of each object: where mask and true mask are both empty it is 1.
+    `update_state(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits; of several
+    channels of logits the first counts (see `losses.AuxiliaryLoss`). It is `metrics.iou` of each
+    object: where mask and true mask are both empty it is 1.
     """
 
     def __init__(self, name: str = "iou", **kwargs: Any) -> None:
@@ -23,7 +24,7 @@ class MaskIoU(keras.metrics.Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         valid, target = y_true > IGNORED / 2, y_true > 0.5
-        mask = ops.logical_and(y_pred > 0, valid)
+        mask = ops.logical_and(y_pred[..., :1] > 0, valid)
         axes = (1, 2, 3)
         intersection = ops.sum(ops.cast(ops.logical_and(mask, target), "float32"), axes)
         union = ops.sum(ops.cast(ops.logical_or(mask, target), "float32"), axes)

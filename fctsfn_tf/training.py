@@ -25,7 +25,12 @@ from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.image_cache import ImageCache
 from fctsfn_tf.iterative_clicks import IterativeClicks
 from fctsfn_tf.layers import BilinearUpsampling
-from fctsfn_tf.losses import NormalizedFocalAndIoULoss, NormalizedFocalLoss, SummedCrossEntropy
+from fctsfn_tf.losses import (
+    AuxiliaryLoss,
+    NormalizedFocalAndIoULoss,
+    NormalizedFocalLoss,
+    SummedCrossEntropy,
+)
 from fctsfn_tf.model import FCTSFN, TSLFN, freeze_tslfn
 from fctsfn_tf.optimizers import CaffeSGD
 from fctsfn_tf.presets import save_preset
@@ -203,7 +208,7 @@ def compact_training_model(
         network,
         recipe.input.clicks.rollouts,
         recipe.input.objects_per_image,
-        auxiliary=[coarse],
+        auxiliary=coarse,
         seed=seed,
     )
     warmup = round(recipe.warmup_share * recipe.schedule.steps)
@@ -223,9 +228,12 @@ def compact_training_model(
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     model.compile(
         optimizer,
-        loss=[NormalizedFocalAndIoULoss(recipe.iou_weight), NormalizedFocalLoss()],
-        loss_weights=[1.0, recipe.coarse_weight],
-        metrics=[[MaskIoU()], []],
+        loss=AuxiliaryLoss(
+            NormalizedFocalAndIoULoss(recipe.iou_weight),
+            NormalizedFocalLoss(),
+            recipe.coarse_weight,
+        ),
+        metrics=[MaskIoU()],
         jit_compile=_jit_compile(),
     )
     optimizer.build(model.trainable_variables)

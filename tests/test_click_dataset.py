@@ -136,6 +136,8 @@ def test_seed_epoch_and_index_decide_whatever_the_order(dataset, config):
         assert (flat(different)[1] != flat(expected[0, 0])[1]).any()
     again.epoch = 1
     assert_equal(again[0], expected[1, 0])
+    alone = ClickDataset(dataset.only({"3"}), config)  # the same photograph in every epoch
+    assert (flat(alone.batch(0, 0))[1] != flat(alone.batch(1, 0))[1]).any()
 
 
 def test_an_epoch_shows_every_photograph_once(dataset, monkeypatch):
@@ -361,6 +363,26 @@ def test_a_changed_mask_is_read_anew_from_disk(tmp_path):
     assert list(objects.masks) == [5]
     with pytest.raises(InputError, match="must be a directory"):
         DiskCache(image.image_path)
+
+
+def test_caches_keep_every_mask(tmp_path):
+    """Also where an object has a file of its own, and sizes that fill no whole bytes."""
+    directory = tmp_path / "x"
+    (directory / "images").mkdir(parents=True)
+    (directory / "masks").mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (7, 11, 3), np.uint8)).save(directory / "images/a.png")
+    for number in (1, 2, 3):
+        mask = np.uint8(255) * (rng.random((7, 11)) < 0.4)
+        Image.fromarray(mask).save(directory / f"masks/a_{number}.png")
+    for cache in (MemoryCache(10_000), DiskCache(tmp_path / "cache")):
+        for image in open_dataset(directory).images:
+            for pixels, objects in (cache.read(image), cache.read(image)):
+                expected_pixels, expected = image.read_masks()
+                np.testing.assert_array_equal(pixels, expected_pixels)
+                np.testing.assert_array_equal(objects.masks[1], expected.masks[1])
+                assert len(objects.others) == 2
+                np.testing.assert_array_equal(objects.others, expected.others)
 
 
 def test_bad_configurations_are_named(dataset):

@@ -59,8 +59,8 @@ report(model, data.as_tf_dataset(epochs=3), steps_per_epoch=len(data))
 """
 # A worker must know its team before anything else of TensorFlow runs.
 WORKER_FIRST = """
-import tensorflow as tf
-strategy = tf.distribute.MultiWorkerMirroredStrategy()
+from fctsfn_tf.clusters import multi_worker_strategy
+strategy = multi_worker_strategy()
 """
 WORKER = """
 assert strategy.num_replicas_in_sync == 2
@@ -95,7 +95,7 @@ def start(shapes_directory):
 
 def history_of(process):
     output, messages = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, messages[-3000:]
+    assert process.returncode == 0, messages
     return json.loads(output.splitlines()[-1])
 
 

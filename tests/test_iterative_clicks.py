@@ -56,10 +56,10 @@ def test_a_missed_object_is_clicked_in_its_deeper_half(draw):
 
 
 def test_draws_reach_every_pixel_of_the_deeper_half_alike():
-    gt_mask = disk(30, 40, 2)
+    gt_mask = disk(30, 40, 4)
     draws = np.arange(0.05, 1, 0.1)
     centres = [centre(click_once(NOTHING, gt_mask, draw=draw)[..., 0]) for draw in draws]
-    assert len(set(centres)) >= 9
+    assert len(set(centres)) >= 8
 
 
 def test_a_false_region_is_clicked_negatively():

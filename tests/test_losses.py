@@ -1,11 +1,13 @@
 """Losses against their formulas in plain numpy."""
 
+import keras
 import numpy as np
 import pytest
 
 from fctsfn_tf.layers import ForegroundLogit
 from fctsfn_tf.losses import (
     IGNORED,
+    AuxiliaryLoss,
     NormalizedFocalAndIoULoss,
     NormalizedFocalLoss,
     SoftIoULoss,
@@ -47,6 +49,17 @@ def test_summed_cross_entropy_is_softmax_cross_entropy_on_two_scores(batch):
 def test_focal_and_iou_loss_is_their_weighted_sum(batch):
     parts = float(NormalizedFocalLoss()(*batch)) + 0.3 * float(SoftIoULoss()(*batch))
     np.testing.assert_allclose(float(NormalizedFocalAndIoULoss(0.3)(*batch)), parts, rtol=1e-6)
+
+
+def test_auxiliary_loss_takes_the_channels_apart(batch):
+    target, logits = batch
+    loss = AuxiliaryLoss(SoftIoULoss(), NormalizedFocalLoss(), weight=0.3)
+    loss = keras.losses.deserialize(keras.losses.serialize(loss))
+    both = np.concatenate([logits, -logits], axis=-1)
+    expected = float(SoftIoULoss()(target, logits))
+    np.testing.assert_allclose(float(loss(target, logits)), expected, rtol=1e-6)
+    expected += 0.3 * float(NormalizedFocalLoss()(target, -logits))
+    np.testing.assert_allclose(float(loss(target, both)), expected, rtol=1e-6)
 
 
 def test_normalised_focal_loss(batch):
