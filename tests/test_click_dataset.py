@@ -168,6 +168,10 @@ def test_validation_is_whole_in_order_and_always_the_same(dataset):
     assert_equal(data[0], first)
     original = np.asarray(Image.open(dataset.images[1].image_path))
     np.testing.assert_array_equal(first[0]["image"][1, 3:93, 4:124], original)
+    ignored = first[1][1, ..., 0] == IGNORED
+    expected = np.ones((96, 128), bool)  # outside of the photograph, and its void first row
+    expected[4:93, 4:124] = False
+    np.testing.assert_array_equal(ignored, expected)
 
 
 def test_data_sets_are_mixed_by_weight(dataset, tmp_path):
