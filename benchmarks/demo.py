@@ -14,6 +14,7 @@ All in one run, click by click in turn, so that a busy machine slows all of them
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import socket
 import statistics
@@ -33,13 +34,13 @@ sys.path.insert(0, str(ROOT / "demo"))
 HEIGHT, WIDTH = 816, 1224
 # (x, y, label) as shares of the photograph's sides: on and around the bundled cat.
 CLICKS = [(0.49, 0.4, 1), (0.22, 0.87, 1), (0.95, 0.1, 0), (0.6, 0.7, 1), (0.05, 0.1, 0)] * 4
-START_SECONDS = 180
-# From the click to the second frame after the answer was taken over.
+START_SECONDS = 300
+# From the click until the first frame with the new mask has been painted.
 CLICK_AND_WAIT = """async ([across, down, label]) => {
   const stage = document.querySelector(".stage");
   const box = stage.getBoundingClientRect();
   const drawn = new Promise((resolve) => {
-    new MutationObserver(() => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+    new MutationObserver(() => requestAnimationFrame(() => setTimeout(resolve)))
       .observe(document.querySelector(".status"), { childList: true });
   });
   const started = performance.now();
@@ -66,8 +67,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_seconds() -> float:
-    """Seconds from starting the program until its page answers."""
+def start_seconds() -> tuple[float, float]:
+    """Seconds from starting the program until its page answers, and of processor time until it was
+    ended then, which says what a machine with nothing else to do would need at most."""
     port = free_port()
     variables = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
     started = time.perf_counter()
@@ -81,13 +83,17 @@ def start_seconds() -> float:
         while time.perf_counter() - started < START_SECONDS:
             try:
                 httpx.get(f"http://127.0.0.1:{port}/").raise_for_status()
-                return time.perf_counter() - started
+                break
             except httpx.TransportError:
                 time.sleep(0.1)
-        sys.exit(f"The demo did not start within {START_SECONDS} s.")
+        else:
+            sys.exit(f"The demo did not start within {START_SECONDS} s.")
+        until_it_answers = time.perf_counter() - started
     finally:
-        program.terminate()
+        program.kill()
         program.wait()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return until_it_answers, used.ru_utime + used.ru_stime
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -215,7 +221,8 @@ def event_of(click: tuple[float, float, int], photograph: int) -> SimpleNamespac
 
 
 def main() -> None:
-    print(f"starts in {start_seconds():.1f} s", flush=True)
+    start, processor = start_seconds()
+    print(f"starts in {start:.1f} s, of which {processor:.1f} s of processor time", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         results = measure(Path(folder))

@@ -29,7 +29,7 @@ class Sample:
         gt_mask: (H, W) bool, the object.
         ignore: (H, W) bool, pixels that count neither for nor against.
         other_masks: (H, W) bool each, all other objects of the photograph, in the order of their
-            ids; they may overlap with this one.
+            ids and files; they may overlap with this one.
     """
 
     name: str
@@ -68,7 +68,7 @@ class AnnotatedImage:
             objects = self.read_objects(*size)
         except InputError as error:
             raise InputError(f"{printable(self.name)}: {error}") from None
-        if objects.ignore.shape != size:
+        if any(mask.shape != size for mask in (objects.ignore, *objects.others)):
             raise InputError(
                 "An image and its mask must have the same size. Export both at full size. "
                 f"Received {size} and {objects.ignore.shape} for {printable(self.name)}."
@@ -118,6 +118,7 @@ def samples_of(
     large = [key for key, mask in objects.masks.items() if np.count_nonzero(mask) >= least]
     for key in large:
         others = tuple(mask for other, mask in objects.masks.items() if other != key)
+        others += objects.others
         own_name = name if len(large) == 1 else f"{name}_{key}"
         yield Sample(own_name, image, objects.masks[key], objects.ignore, others)
 

@@ -34,10 +34,13 @@ class Objects:
     Attributes:
         masks: {object id: (H, W) bool}; the masks may overlap.
         ignore: (H, W) bool, pixels that count neither for nor against.
+        others: (H, W) bool each, further objects of the photograph that are asked for elsewhere,
+            where every object has a mask file of its own.
     """
 
     masks: dict[int, np.ndarray]
     ignore: np.ndarray
+    others: tuple[np.ndarray, ...] = ()
 
 
 def read_index_map(path: str | Path) -> Objects:

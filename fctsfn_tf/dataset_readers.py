@@ -7,6 +7,7 @@ pixel, and raises InputError for a list that is not there or a photograph withou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -191,7 +192,7 @@ def read_folder(directory: Path, split: str | None) -> list[AnnotatedImage]:
     images = _files(image_folder, IMAGE_SUFFIXES)
     read = read_index_map if mask_folder.name in INDEX_FOLDERS else read_mask_file
     listed = _listed(directory, split, directory)
-    annotated, without_mask = [], set(images)
+    owned: dict[str, list[Path]] = {}
     for stem, path in sorted(_files(mask_folder, IMAGE_SUFFIXES).items()):
         owner = _owner(stem, images)
         if owner is None:
@@ -199,15 +200,18 @@ def read_folder(directory: Path, split: str | None) -> list[AnnotatedImage]:
                 f"Every mask must have its photograph, with the same stem. Add it to "
                 f"{printable(image_folder)} or remove the mask. Received {printable(path)}."
             )
-        without_mask.discard(owner)
-        if listed is None or owner in listed:
-            annotated.append(_with_mask(stem, images[owner], read, path))
-    if without_mask:
+        owned.setdefault(owner, []).append(path)
+    if without_mask := set(images) - set(owned):
         raise InputError(
             f"{len(without_mask)} photographs have no mask in {printable(mask_folder)}. Add them "
             f"or remove the photographs. The first is {printable(images[min(without_mask)])}."
         )
-    return annotated
+    return [
+        AnnotatedImage(path.stem, images[owner], path, partial(_objects_among, path, paths, read))
+        for owner, paths in owned.items()
+        if listed is None or owner in listed
+        for path in paths
+    ]
 
 
 def folder_pair(directory: Path) -> tuple[Path, Path] | None:
@@ -236,6 +240,14 @@ def _with_mask(
 def _objects_in(path: Path, read: Callable[[Path], Objects], height: int, width: int) -> Objects:
     """The file has its size itself, which `AnnotatedImage.read_masks` compares."""
     return read(path)
+
+
+def _objects_among(
+    path: Path, paths: Sequence[Path], read: Callable[[Path], Objects], height: int, width: int
+) -> Objects:
+    """The objects of one of a photograph's mask files; those of the others are `others`."""
+    others = [mask for other in paths if other != path for mask in read(other).masks.values()]
+    return replace(read(path), others=tuple(others))
 
 
 def _objects_drawn_at(

@@ -14,6 +14,7 @@ export are not those of another.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -21,7 +22,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from fctsfn_tf.click_maps import DISK_RADIUS, TRUNCATION
 from fctsfn_tf.config import PredictorConfig
 from fctsfn_tf.encode_once import split
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import file_kind, printable
 from fctsfn_tf.folding import fold
 from fctsfn_tf.presets import (
     DEFAULT_PRESET,
@@ -107,27 +108,16 @@ def export_preset(
     report(f"reading the preset {facts.name}")
     model, config = load_preset(preset)
     parts = export_parts(model)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-    try:
+    with _new_directory(output) as directory:
         for name in ("image", "click"):
             report(f"writing the {name} part as {form}, {dtype}")
-            _write_part(getattr(parts, name), temporary, name, form, dtype)
+            _write_part(getattr(parts, name), directory, name, form, dtype)
         if facts.model_card:
-            (temporary / MODEL_CARD_FILE).write_text(facts.model_card, encoding="utf-8")
+            (directory / MODEL_CARD_FILE).write_text(facts.model_card, encoding="utf-8")
         manifest = _manifest(parts, config, facts, form, dtype)
-        manifest["files"] = _listed(temporary)
+        manifest["files"] = _listed(directory)
         text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
-        (temporary / MANIFEST_FILE).write_text(text, encoding="utf-8")
-        temporary.chmod(0o755)  # mkdtemp's 0o700 would hide it from a web server
-        _put_in_place(temporary, output)
-    except OSError as error:
-        raise InputError(
-            f"{printable(output)} could not be written ({error.strerror}). Make room there, or "
-            "choose another place."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (directory / MANIFEST_FILE).write_text(text, encoding="utf-8")
     return manifest
 
 
@@ -209,7 +199,7 @@ def _check_request(form: str, dtype: str) -> None:
 def _check_output(output: Path, overwrite: bool) -> None:
     """Refuse an output directory that cannot or must not be made, before any work is done."""
     name = printable(output)
-    if os.path.lexists(output):
+    if file_kind(output) != "missing" or output.is_symlink():
         is_export = (output / MANIFEST_FILE).is_file() and not output.is_symlink()
         if not (is_export and overwrite):
             how = "replace it (--force, overwrite=True)" if is_export else "remove it yourself"
@@ -301,18 +291,29 @@ def _listed(directory: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _put_in_place(temporary: Path, output: Path) -> None:
-    """Rename, and remove the earlier export that was there (`_check_output` has allowed it)."""
-    earlier = None
-    if output.exists():
-        earlier = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-        os.rename(output, earlier / "earlier")
+@contextlib.contextmanager
+def _new_directory(output: Path) -> Iterator[Path]:
+    """A temporary directory that becomes `output` at the end; if anything fails, it vanishes and
+    `output` is what it was."""
     try:
-        os.rename(temporary, output)
-    except OSError:
-        if earlier is not None:
-            os.rename(earlier / "earlier", output)
-        raise
-    finally:
-        if earlier is not None:
-            shutil.rmtree(earlier)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{output.name:.40}.", dir=output.parent))
+        try:
+            directory, earlier = scratch / "new", scratch / "earlier"
+            directory.mkdir()
+            yield directory
+            if output.exists():  # an earlier export, which `_check_output` allowed to replace
+                os.rename(output, earlier)
+            try:
+                os.rename(directory, output)
+            except BaseException:
+                if earlier.exists():
+                    os.rename(earlier, output)
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"{printable(output)} could not be written ({error.strerror}). Make room there, or "
+            "choose another place."
+        ) from error

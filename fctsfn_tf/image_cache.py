@@ -110,9 +110,10 @@ def _fingerprint(image: AnnotatedImage) -> str:
 
 
 def _packed(pixels: np.ndarray, objects: Objects) -> np.ndarray:
-    """(N,) uint8: [height, width, number of objects, their ids] as int64, pixels, mask bits."""
+    """(N,) uint8: height, width, number of objects and their ids as int64; pixels; mask bits."""
     head = np.array([*pixels.shape[:2], len(objects.masks), *objects.masks], np.int64)
-    bits = [np.packbits(mask) for mask in (objects.ignore, *objects.masks.values())]
+    masks = (objects.ignore, *objects.masks.values(), *objects.others)
+    bits = [np.packbits(mask) for mask in masks]
     return np.concatenate([head.view(np.uint8), pixels.ravel(), *bits])
 
 
@@ -122,6 +123,7 @@ def _unpacked(packed: np.ndarray) -> tuple[np.ndarray, Objects]:
     start = 24 + 8 * number
     end = start + 3 * height * width
     pixels = packed[start:end].reshape(height, width, 3)
-    rows = packed[end:].reshape(1 + number, -1)
+    rows = packed[end:].reshape(-1, (height * width + 7) // 8)
     masks = np.unpackbits(rows, axis=1, count=height * width).reshape(-1, height, width).view(bool)
-    return pixels, Objects(dict(zip(ids.tolist(), masks[1:], strict=True)), masks[0])
+    own = dict(zip(ids.tolist(), masks[1 : 1 + number], strict=True))
+    return pixels, Objects(own, masks[0], tuple(masks[1 + number :]))

@@ -15,7 +15,9 @@ example is a photograph with all its objects:
 - name: its name in the data set;
 - image: (H, W, 3) uint8 RGB;
 - masks: (N, H, W, 1) uint8, 1 on each object, which may overlap, and object_ids: (N,) int32;
-- ignore: (H, W, 1) uint8, 1 where nobody is sure.
+- ignore: (H, W, 1) uint8, 1 where nobody is sure;
+- other_masks: (M, H, W, 1) uint8, where every object has a mask file of its own (Berkeley) and is
+  an example of its own: the photograph's other objects.
 
 `prepare` takes TFDS' format "array_record", whose records can be read in any order; that of
 `tfds.load` is TFDS' own choice.
@@ -86,6 +88,7 @@ class ObjectMasks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     "masks": tfds.features.Sequence(mask),
                     "object_ids": tfds.features.Sequence(np.int32),
                     "ignore": mask,
+                    "other_masks": tfds.features.Sequence(mask),
                 }
             ),
             disable_shuffling=True,  # so that the names below are in the records' order
@@ -111,16 +114,15 @@ class ObjectMasks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for number, image in enumerate(dataset.images):
             pixels, objects = image.read_masks()
             dataset.check_objects(image, objects)
-            yield (
-                number,
-                {
-                    "name": image.name,
-                    "image": str(image.image_path) if _is_plain(image.image_path) else pixels,
-                    "masks": [mask[..., None].astype(np.uint8) for mask in objects.masks.values()],
-                    "object_ids": np.array(list(objects.masks), np.int32),
-                    "ignore": objects.ignore[..., None].astype(np.uint8),
-                },
-            )
+            example = {
+                "name": image.name,
+                "image": str(image.image_path) if _is_plain(image.image_path) else pixels,
+                "masks": [_as_feature(mask) for mask in objects.masks.values()],
+                "object_ids": np.array(list(objects.masks), np.int32),
+                "ignore": _as_feature(objects.ignore),
+                "other_masks": [_as_feature(mask) for mask in objects.others],
+            }
+            yield number, example
 
 
 class FctsfnVoc2012(ObjectMasks):
@@ -239,7 +241,13 @@ class RecordedImage(AnnotatedImage):
             int(key): np.asarray(mask)[..., 0] > 0
             for key, mask in zip(example["object_ids"], example["masks"], strict=True)
         }
-        return np.asarray(example["image"]), Objects(masks, example["ignore"][..., 0] > 0)
+        others = tuple(np.asarray(mask)[..., 0] > 0 for mask in example["other_masks"])
+        ignore = np.asarray(example["ignore"])[..., 0] > 0
+        return np.asarray(example["image"]), Objects(masks, ignore, others)
+
+
+def _as_feature(mask: np.ndarray) -> np.ndarray:
+    return mask[..., None].astype(np.uint8)
 
 
 def _is_plain(path: Path) -> bool:

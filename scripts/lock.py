@@ -1,19 +1,17 @@
 """Write the locked versions of requirements/ anew: python3 scripts/lock.py
 
-Resolves the ranges of setup.cfg in empty virtual environments and writes down what pip chose.
-Takes about three minutes and the network. The test `test_locks_satisfy_the_ranges` keeps the
-two in step.
+Lets pip resolve the ranges of setup.cfg and writes down what it chose; nothing is installed. Takes
+minutes and the network. The test `test_locks_satisfy_the_ranges` keeps the two in step.
 """
 
 from __future__ import annotations
 
 import configparser
+import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from environment import ROOT, program
+from environment import ROOT
 
 # Lock → the extras of setup.cfg it holds beside the requirements of the package itself.
 # jax.txt is the second environment of scripts/test.py, in which the core runs without TensorFlow.
@@ -37,15 +35,12 @@ def ranges(extras: list[str], tensorflow: bool) -> list[str]:
 
 
 def resolve(requirements: list[str]) -> list[str]:
-    """What pip chooses for these requirements in an empty environment: ["name==version", …]."""
-    with tempfile.TemporaryDirectory() as scratch:
-        directory = Path(scratch) / "environment"
-        subprocess.run([sys.executable, "-m", "venv", directory], check=True)
-        pip = [program(directory, "python"), "-m", "pip", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "--quiet", BUILD, *requirements], check=True)
-        frozen = subprocess.run([*pip, "freeze", "--all"], check=True, capture_output=True)
-    lines = frozen.stdout.decode().splitlines()
-    return [line for line in lines if not line.startswith("pip==")]
+    """What pip would install for these requirements where nothing is: ["name==version", …]."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install"]
+    command += ["--quiet", "--dry-run", "--ignore-installed", "--report", "-"]
+    report = subprocess.run([*command, BUILD, *requirements], check=True, stdout=subprocess.PIPE)
+    chosen = [item["metadata"] for item in json.loads(report.stdout)["install"]]
+    return sorted((f"{one['name']}=={one['version']}" for one in chosen), key=str.lower)
 
 
 def main() -> None:

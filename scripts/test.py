@@ -1,10 +1,10 @@
 """Set everything up and pass the tests: python3 scripts/test.py
 
 1. ruff: no complaints, and every file formatted;
-2. every test on TensorFlow, in the environment .venv;
-3. the tests of the core on JAX, in .venv-jax, where TensorFlow is not installed;
-4. the tests of web/ in Node and Chromium; where one of the two is missing, it says so and counts
-   them as skipped.
+2. the tests of web/ in Node and Chromium; where one of the two is missing, it says so and counts
+   them as skipped;
+3. every test on TensorFlow, in the environment .venv;
+4. the tests of the core on JAX, in .venv-jax, where TensorFlow is not installed.
 
 Ends with "N passed, N failed, N skipped" over all runs, and with code 1 if anything failed. With
 arguments it is pytest on TensorFlow alone: python3 scripts/test.py tests/test_clicks.py -k undo
@@ -58,10 +58,11 @@ def main(arguments: list[str]) -> int:
         "ruff format": run("tensorflow", python, "ruff", "format", "--check", "."),
     }
     counts = Counter()
+    # First, because the tests of the export compute with the packages that this installs.
+    codes["tests of web/"] = run_web_tests(counts)
     codes["tests on TensorFlow"] = run_tests("tensorflow", python, [], counts)
     python = program(prepare(".venv-jax", ["jax.txt"]), "python")
     codes["tests on JAX"] = run_tests("jax", python, CORE_TESTS, counts)
-    codes["tests of web/"] = run_web_tests(counts)
 
     failures = [name for name, code in codes.items() if code != 0]
     print(f"\nfailed: {', '.join(failures)}" if failures else "\neverything passed")

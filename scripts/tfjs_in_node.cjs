@@ -7,8 +7,7 @@
  * EXPORT is a directory that `fctsfn export --format tfjs` made. CASES holds cases.json, a list of
  * {"height", "width"}, and for each place i in it the arrays <i>.image and <i>.click_maps, float32
  * of shapes [1, height, width, 3] and [1, height, width, channels]; <i>.logits is written beside
- * them. `profile` prints the median milliseconds of both parts and what their kernels take, on
- * random input (default 384x384).
+ * them. `profile` prints what the kernels of both parts take on random input (default 384x384).
  *
  * The packages of TF.js come from web/node_modules (`npm ci` in web/), or from the directory that
  * the environment variable FCTSFN_NODE_MODULES names.
@@ -18,8 +17,7 @@ const fs = require("fs");
 const path = require("path");
 const { createRequire } = require("module");
 
-const RUNS = 15; // timed runs of each part
-const PROFILED_RUNS = 7;
+const RUNS = 40; // profiled runs of each part
 
 const modules =
   process.env.FCTSFN_NODE_MODULES ?? path.join(__dirname, "..", "web", "node_modules");
@@ -84,34 +82,27 @@ async function answers(network, directory) {
   if (left !== 0) throw new Error(`${left} tensors were left behind`);
 }
 
-/** Milliseconds of `run`, whose result is waited for; median and largest. */
-async function timed(run) {
-  const times = [];
-  for (let i = 0; i < RUNS + 2; i++) {
-    const start = performance.now();
-    const results = [tf.tidy(run)].flat();
-    await results[0].data();
-    times.push(performance.now() - start);
-    tf.dispose(results);
-  }
-  const sorted = times.slice(2).sort((a, b) => a - b); // the first two warm up
-  return `median ${sorted[sorted.length >> 1].toFixed(0)} ms, best ${sorted[0].toFixed(0)} ms`;
-}
-
-/** What the kernels of `run` take: [name, calls, milliseconds], the most expensive first. */
+/**
+ * What the kernels of `run` take: [name, calls, milliseconds], the most expensive first. Of every
+ * call the fastest of all runs counts, so that other programs on the machine disturb little.
+ */
 async function kernels(run) {
-  const sums = new Map();
-  for (let i = 0; i < PROFILED_RUNS; i++) {
+  const fastest = [];
+  for (let i = 0; i < RUNS; i++) {
     const profile = await tf.profile(() => tf.dispose(run()));
-    for (const kernel of profile.kernels) {
-      const [calls, time] = sums.get(kernel.name) ?? [0, 0];
-      sums.set(kernel.name, [calls + 1, time + (await kernel.kernelTimeMs)]);
+    // "<op>__op" is the same time once more.
+    const calls = profile.kernels.filter(({ name }) => !name.includes("__op"));
+    for (const [place, { name, kernelTimeMs }] of calls.entries()) {
+      const time = await kernelTimeMs;
+      fastest[place] = { name, time: Math.min(time, fastest[place]?.time ?? Infinity) };
     }
   }
-  return [...sums]
-    .filter(([name]) => !name.includes("__op")) // the same time once more
-    .map(([name, [calls, time]]) => [name, calls / PROFILED_RUNS, time / PROFILED_RUNS])
-    .sort((a, b) => b[2] - a[2]);
+  const sums = new Map();
+  for (const { name, time } of fastest) {
+    const [calls, sum] = sums.get(name) ?? [0, 0];
+    sums.set(name, [calls + 1, sum + time]);
+  }
+  return [...sums].map(([name, sum]) => [name, ...sum]).sort((a, b) => b[2] - a[2]);
 }
 
 async function profile(network, size) {
@@ -121,10 +112,13 @@ async function profile(network, size) {
   const features = network.encode(image);
   const parts = { image: () => network.encode(image), click: () => network.click(features, maps) };
   for (const [name, run] of Object.entries(parts)) {
-    console.log(`\n${name} part, ${size}: ${await timed(run)}`);
-    for (const [kernel, calls, time] of await kernels(run)) {
-      if (time >= 0.1) console.log(`${kernel.padEnd(28)} ${calls} × ${time.toFixed(1)} ms in all`);
+    const rows = await kernels(run);
+    const total = rows.reduce((sum, [, , time]) => sum + time, 0);
+    console.log(`\n| ${name} part, ${size} | calls | ms |\n|---|---:|---:|`);
+    for (const [kernel, calls, time] of rows.filter((row) => row[2] >= 0.1)) {
+      console.log(`| ${kernel} | ${calls} | ${time.toFixed(1)} |`);
     }
+    console.log(`| all | | ${total.toFixed(0)} |`);
   }
 }
 

@@ -136,6 +136,8 @@ def test_seed_epoch_and_index_decide_whatever_the_order(dataset, config):
         assert (flat(different)[1] != flat(expected[0, 0])[1]).any()
     again.epoch = 1
     assert_equal(again[0], expected[1, 0])
+    alone = ClickDataset(dataset.only({"3"}), config)  # the same photograph in every epoch
+    assert (flat(alone.batch(0, 0))[1] != flat(alone.batch(1, 0))[1]).any()
 
 
 def test_an_epoch_shows_every_photograph_once(dataset, monkeypatch):
@@ -166,6 +168,10 @@ def test_validation_is_whole_in_order_and_always_the_same(dataset):
     assert_equal(data[0], first)
     original = np.asarray(Image.open(dataset.images[1].image_path))
     np.testing.assert_array_equal(first[0]["image"][1, 3:93, 4:124], original)
+    ignored = first[1][1, ..., 0] == IGNORED
+    expected = np.ones((96, 128), bool)  # outside of the photograph, and its void first row
+    expected[4:93, 4:124] = False
+    np.testing.assert_array_equal(ignored, expected)
 
 
 def test_data_sets_are_mixed_by_weight(dataset, tmp_path):
@@ -200,7 +206,7 @@ def losses_by_hand(dataset, epochs, seed=2):
         losses = []
         for index in range(len(data)):
             inputs, target = data.batch(epoch, index)
-            losses.append(np.mean((model(inputs).numpy() - target) ** 2))
+            losses.append(np.mean((keras.ops.convert_to_numpy(model(inputs)) - target) ** 2))
             model.train_on_batch(inputs, target)
         per_epoch.append(np.mean(losses))
     return per_epoch
@@ -361,6 +367,26 @@ def test_a_changed_mask_is_read_anew_from_disk(tmp_path):
     assert list(objects.masks) == [5]
     with pytest.raises(InputError, match="must be a directory"):
         DiskCache(image.image_path)
+
+
+def test_caches_keep_every_mask(tmp_path):
+    """Also where an object has a file of its own, and sizes that fill no whole bytes."""
+    directory = tmp_path / "x"
+    (directory / "images").mkdir(parents=True)
+    (directory / "masks").mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (7, 11, 3), np.uint8)).save(directory / "images/a.png")
+    for number in (1, 2, 3):
+        mask = np.uint8(255) * (rng.random((7, 11)) < 0.4)
+        Image.fromarray(mask).save(directory / f"masks/a_{number}.png")
+    for cache in (MemoryCache(10_000), DiskCache(tmp_path / "cache")):
+        for image in open_dataset(directory).images:
+            for pixels, objects in (cache.read(image), cache.read(image)):
+                expected_pixels, expected = image.read_masks()
+                np.testing.assert_array_equal(pixels, expected_pixels)
+                np.testing.assert_array_equal(objects.masks[1], expected.masks[1])
+                assert len(objects.others) == 2
+                np.testing.assert_array_equal(objects.others, expected.others)
 
 
 def test_bad_configurations_are_named(dataset):

@@ -17,13 +17,18 @@ from fctsfn_tf.mask_formats import coco_json, labelme_json, voc_palette
 HEIGHT, WIDTH = 20, 30
 
 
-@pytest.fixture
-def labels():
+def two_objects():
+    """A label map of two objects and some ignored pixels."""
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     labels[2:8, 3:9] = 1
     labels[10:16, 20:28] = 2
     labels[9, 20:28] = 255
     return labels
+
+
+@pytest.fixture
+def labels():
+    return two_objects()
 
 
 def write_image(path, size=(HEIGHT, WIDTH)):
@@ -237,6 +242,9 @@ def test_several_masks_of_one_photograph(tmp_path, labels):
     check = list(open_dataset(tmp_path).samples())
     assert [sample.name for sample in check] == ["a#1", "a#2"]
     np.testing.assert_array_equal(check[1].gt_mask, labels == 2)
+    for sample, number in zip(check, (2, 1), strict=True):
+        (other,) = sample.other_masks
+        np.testing.assert_array_equal(other, labels == number)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from PIL import Image
 
 from fctsfn_tf import Predictor
 from fctsfn_tf.mask_formats import read_mask
+from fctsfn_tf.presets import preset_names
 
 ROOT = Path(__file__).resolve().parent.parent
 CAT = ROOT / "examples" / "cat.jpg"
@@ -203,7 +204,7 @@ def test_a_longer_list_of_clicks_costs_only_the_new_ones(client, cat_masks):
 
 
 def test_the_other_endpoints(client, cat_masks):
-    assert client.predict(api_name="/presets") == ["compact"]
+    assert client.predict(api_name="/presets") == preset_names()
     file, _ = segment(client, [[220, 120]], [1], api_name="/cut_out", threshold=0.5)
     assert agree(np.asarray(Image.open(file))[..., 3] > 0, cat_masks[0])
     _, higher = segment(client, [[220, 120]], [1], threshold=0.9)

@@ -20,9 +20,16 @@ from fctsfn_tf import tfjs_converter
 from fctsfn_tf.cli import main
 from fctsfn_tf.click_maps import disk_maps, distance_maps
 from fctsfn_tf.clicks import Click
+from fctsfn_tf.commands import install_tfjs
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.export import MANIFEST_FILE, export_parts, export_preset, with_stored_weights
+from fctsfn_tf.export import (
+    MANIFEST_FILE,
+    Parts,
+    export_parts,
+    export_preset,
+    with_stored_weights,
+)
 from fctsfn_tf.image_io import read_image
 from fctsfn_tf.model import FCTSFN
 from fctsfn_tf.presets import PRESETS_DIRECTORY, load_preset, save_preset
@@ -106,6 +113,13 @@ def paper_preset(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def paper(paper_preset) -> tuple[keras.Model, PredictorConfig, Parts]:
+    """The network of `paper_preset`, its configuration and its parts."""
+    model, config = load_preset(paper_preset)
+    return model, config, export_parts(model)
+
+
 # Other runtimes: (export directory) → function of inputs that gives logits
 
 
@@ -180,12 +194,12 @@ def test_other_runtimes_give_the_preset_s_probabilities(form, cases, compact, tm
 
 
 @needs_tensorflow
-def test_the_paper_s_network_is_exported_too(paper_preset, tmp_path):
+def test_the_paper_s_network_is_exported_too(paper_preset, paper, tmp_path):
     manifest = export_preset(tmp_path / "export", paper_preset, "savedmodel")
     assert manifest["click_maps"]["channels"] == 2
     assert manifest["preset"]["name"] == "paper"
     assert manifest["licence"] == "None: it is random."
-    model, config = load_preset(paper_preset)
+    model, config, _ = paper
     run = savedmodel_runtime(tmp_path / "export", manifest)
     for photograph in photographs():
         inputs = inputs_of(photograph, config)
@@ -218,14 +232,16 @@ def check_manifest(directory: Path, preset: Path) -> dict:
 
 
 @pytest.fixture
-def quick_writer(monkeypatch):
-    """ONNX parts written in no time, so that the directory around them can be tested."""
+def quick_writer(paper, monkeypatch):
+    """ONNX parts made and written in no time, so that the directory around them can be tested."""
 
     def write(part, directory, name, form, dtype):
         (directory / f"{name}.onnx").write_text(f"{name} {dtype}")
 
     monkeypatch.setattr("fctsfn_tf.export._write_part", write)
     monkeypatch.setattr("fctsfn_tf.export.ONNX_MODULES", ())
+    monkeypatch.setattr("fctsfn_tf.export.load_preset", lambda preset: paper[:2])
+    monkeypatch.setattr("fctsfn_tf.export.export_parts", lambda model: paper[2])
     return write
 
 
@@ -295,10 +311,15 @@ def test_bad_requests_say_what_to_do(arguments, message, tmp_path):
 
 
 @needs_tensorflow
-def test_an_output_below_a_file_is_refused(tmp_path):
+def test_outputs_that_cannot_be_are_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made"):
         export_preset(tmp_path / "file" / "export", form="savedmodel")
+    with pytest.raises(InputError, match="cannot be a file's name"):
+        export_preset(tmp_path / ("long" * 100), form="savedmodel")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="exists already"):
+        export_preset(tmp_path / "link", form="savedmodel", overwrite=True)
 
 
 @needs_tensorflow
@@ -334,6 +355,13 @@ def test_the_converter_is_installed_once(pip, tmp_path, capsys):
     assert tfjs_converter.is_installed()
     tfjs_converter.install()
     assert len(pip) == 2
+
+
+def test_the_help_names_where_it_is(pip, monkeypatch):
+    assert install_tfjs.DIRECTORY_VARIABLE == tfjs_converter.DIRECTORY_VARIABLE
+    for variable in (tfjs_converter.DIRECTORY_VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    assert tfjs_converter.directory() == Path(install_tfjs.DEFAULT_DIRECTORY).expanduser()
 
 
 def test_an_interrupted_installation_is_made_anew(pip, monkeypatch):
@@ -431,35 +459,66 @@ def test_the_browser_model_answers_as_the_preset(cases, compact, tmp_path):
 
 @needs_tensorflow
 @needs_converter
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_tfjs_gives_keras_probabilities(dtype, paper_preset, tmp_path):
+def test_tfjs_gives_keras_probabilities(paper_preset, paper, tmp_path):
     export = tmp_path / "export"
-    manifest = export_preset(export, paper_preset, "tfjs", dtype)
-    model, config = load_preset(paper_preset)
+    manifest = export_preset(export, paper_preset, "tfjs")
+    for part in ("image_part", "click_part"):
+        topology = json.loads((export / manifest[part]["file"]).read_text())["modelTopology"]
+        # One operation a convolution: nothing of what converters make of BatchNorm is left.
+        assert not {"FusedBatchNormV3", "Rsqrt"} & {node["op"] for node in topology["node"]}
+    model, config, _ = paper
     cases = [inputs_of(photograph, config) for photograph in photographs()]
-    operations = [
-        node["op"]
-        for part in ("image_part", "click_part")
-        for node in json.loads((export / manifest[part]["file"]).read_text())["modelTopology"][
-            "node"
-        ]
-    ]
-    # One operation a convolution, and none that the converter makes of dilation or BatchNorm.
-    assert not {"SpaceToBatchND", "FusedBatchNormV3", "Rsqrt"} & set(operations)
     (tmp_path / "cases").mkdir()
     answers = answers_in_node(export, cases, tmp_path / "cases")
-    stored = with_stored_weights(model, export)
     for inputs, answer in zip(cases, answers, strict=True):
-        np.testing.assert_allclose(answer, keras_probability(stored, inputs), atol=TOLERANCE)
-        if dtype == "float32":
-            np.testing.assert_allclose(answer, keras_probability(model, inputs), atol=TOLERANCE)
+        np.testing.assert_allclose(answer, keras_probability(model, inputs), atol=TOLERANCE)
 
 
-def test_parts_exchange_features_by_name(compact):
-    parts = export_parts(compact)
+@needs_tensorflow
+@needs_converter
+@pytest.mark.filterwarnings("ignore")
+def test_what_uint8_stores_how(tmp_path):
+    inputs = keras.Input((None, None, 3), batch_size=1, name="image")
+    x = keras.layers.Conv2D(8, 3, padding="same", bias_initializer="normal", name="conv")(inputs)
+    x = keras.layers.DepthwiseConv2D(3, bias_initializer="normal", name="depthwise")(x)
+    model = keras.Model({"image": inputs}, {"b": x, "a": keras.layers.ReLU()(inputs + 0.1)})
+    model.export(tmp_path / "saved_model", format="tf_saved_model", verbose=False)
+    tfjs_converter.convert(tmp_path / "saved_model", tmp_path / "tfjs", ["b", "a"], "uint8")
+
+    path = tmp_path / "tfjs" / tfjs_converter.MODEL_FILE
+    content = json.loads(path.read_text())
+    assert list(content["signature"]["inputs"]) == ["image"]
+    nodes = {node["name"]: node for node in content["modelTopology"]["node"]}
+    assert nodes["a"]["input"][0].endswith("Relu") or nodes["a"]["op"] == "Relu"
+    stored = {
+        tuple(entry["shape"]): entry.get("quantization", entry)["dtype"]
+        for entry in tfjs_converter.weight_entries(content)
+    }
+    assert stored == {
+        (3, 3, 3, 8): "uint8",
+        (3, 3, 8, 1): "float16",
+        (8,): "float16",
+        (): "float32",
+    }
+    weights = tfjs_converter.read_weights(path)
+    for layer in (model.get_layer("conv"), model.get_layer("depthwise")):
+        for variable in layer.weights:
+            [read] = [
+                array
+                for (name, kind), array in weights.items()
+                if name.startswith(layer.name) and kind == variable.name
+            ]
+            expected = keras.ops.convert_to_numpy(variable)
+            np.testing.assert_allclose(read, expected, atol=np.ptp(expected) / 255)
+
+
+def test_parts_exchange_features_by_name(paper):
+    parts = paper[2]
     assert parts.image.output.keys() == set(parts.features)
     assert parts.click.input.keys() == {*parts.features, "click_maps"}
-    assert [name.split("_")[1] for name in parts.features] == [*"0123456"]
+    numbers = [int(name.split("_")[1]) for name in parts.features]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] > 9  # where the order of the names is another
 
 
 def test_biases_of_one_channel_get_one_axis():

@@ -12,6 +12,7 @@ from test_dataset_layouts import (
     HEIGHT,
     WIDTH,
     coco_content,
+    two_objects,
     write_davis,
     write_grey,
     write_image,
@@ -32,11 +33,7 @@ builders = pytest.importorskip("fctsfn_tf.tfds_builders")
 
 @pytest.fixture
 def labels():
-    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
-    labels[2:8, 3:9] = 1
-    labels[10:16, 20:28] = 2
-    labels[9, 20:28] = 255
-    return labels
+    return two_objects()
 
 
 def stand_in(name, directory, labels):
@@ -72,7 +69,11 @@ def stand_in(name, directory, labels):
     if name == "fctsfn_folder":
         write_palette(directory / masks / "a.png", labels)
         return {None: "train"}
-    write_grey(directory / masks / "a.png", mask)
+    if name == "fctsfn_berkeley":  # a mask file for each of two objects
+        write_grey(directory / masks / "a#2.png", np.uint8(255) * (labels == 2))
+        write_grey(directory / masks / "a#1.png", mask)
+    else:
+        write_grey(directory / masks / "a.png", mask)
     return {None: "test"}
 
 
@@ -101,7 +102,8 @@ def test_what_tfds_gives_is_what_lies_in_the_directory(tmp_path, labels, name):
             np.testing.assert_array_equal(one.image, other.image)
             np.testing.assert_array_equal(one.gt_mask, other.gt_mask)
             np.testing.assert_array_equal(one.ignore, other.ignore)
-            assert len(one.other_masks) == len(other.other_masks)
+            for mask, other_mask in zip(one.other_masks, other.other_masks, strict=True):
+                np.testing.assert_array_equal(mask, other_mask)
 
 
 @pytest.fixture

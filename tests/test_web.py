@@ -64,3 +64,10 @@ def test_photographs_are_named_with_their_licence():
     page = (WEB / "tests" / "photographs" / "README.md").read_text(encoding="utf-8")
     files = sorted(path.name for path in (WEB / "tests" / "photographs").glob("*.jpg"))
     assert re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE) == files
+
+
+def test_the_links_of_the_readme_lead_to_files():
+    text = (WEB / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+    assert len(targets) > 5
+    assert [target for target in targets if not (WEB / target).exists()] == []

@@ -1,7 +1,7 @@
 /**
  * Which of TensorFlow.js' backends computes: the one that is quickest here, by trying.
  *
- * A fixed order would be wrong: a browser without a graphics card emulates WebGL on the processor,
+ * A fixed order would be wrong: a browser without a graphics card may emulate WebGL on the processor,
  * many times slower than WebAssembly.
  */
 
@@ -9,7 +9,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgpu";
-import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 
 // In the order in which they are tried; of equals the first one wins.
 export const BACKENDS = ["webgpu", "webgl", "wasm", "cpu"];
@@ -29,7 +29,13 @@ const TRIAL_TIME = 15_000;
  */
 export async function chooseBackend(wasmFolder, wanted) {
   setWasmPaths(wasmFolder);
-  const names = wanted ? [wanted] : BACKENDS;
+  // TensorFlow.js takes half of the cores, which leaves one of two idle.
+  setThreadsCount(
+    Math.max(Math.min(navigator.hardwareConcurrency, 2), navigator.hardwareConcurrency >> 1),
+  );
+  // That an emulated WebGL is slower need not be measured, which would take seconds.
+  const isCandidate = (name) => name !== "webgl" || !isWebglEmulated();
+  const names = wanted ? [wanted] : BACKENDS.filter(isCandidate);
   let [best, least] = [null, Infinity];
   for (const name of names) {
     // Plain JavaScript is for browsers that have nothing else.
@@ -51,6 +57,16 @@ export function describeBackend(name) {
   const simd = flags.get("WASM_HAS_SIMD_SUPPORT") ? ", SIMD" : "";
   const threads = simd && flags.get("WASM_HAS_MULTITHREAD_SUPPORT") ? ", threads" : "";
   return `WebAssembly${simd}${threads}`;
+}
+
+/** Whether WebGL is computed by the processor, as the name of its renderer says. */
+function isWebglEmulated() {
+  const context = new OffscreenCanvas(1, 1).getContext("webgl2");
+  const info = context?.getExtension("WEBGL_debug_renderer_info");
+  if (!info) return false;
+  const renderer = context.getParameter(info.UNMASKED_RENDERER_WEBGL);
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software/i.test(renderer);
 }
 
 /** Milliseconds of a convolution on a backend; Infinity where it does not work. */
