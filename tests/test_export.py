@@ -356,7 +356,7 @@ def test_the_converter_is_installed_once(pip, tmp_path, capsys):
     assert len(pip) == 2
 
 
-def test_an_interrupted_installation_is_made_anew(pip, monkeypatch):
+def test_an_interrupted_installation_is_taken_up_again(pip, monkeypatch):
     def fail(command):
         raise subprocess.CalledProcessError(1, command)
 
