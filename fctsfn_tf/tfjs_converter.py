@@ -87,7 +87,7 @@ def check_installed() -> None:
 def install() -> None:
     """Make the converter's environment; pip's messages go to standard output.
 
-    An interrupted installation is made anew by the next call; a whole one is left alone.
+    An interrupted installation is taken up again by the next call; a whole one is left alone.
 
     Raises:
         InputError: this Python cannot run the converter, the directory holds something else, or pip

@@ -364,7 +364,7 @@ def test_the_help_names_where_it_is(pip, monkeypatch):
     assert tfjs_converter.directory() == Path(install_tfjs.DEFAULT_DIRECTORY).expanduser()
 
 
-def test_an_interrupted_installation_is_made_anew(pip, monkeypatch):
+def test_an_interrupted_installation_is_taken_up_again(pip, monkeypatch):
     def fail(command):
         raise subprocess.CalledProcessError(1, command)
 
