@@ -2,7 +2,7 @@
 
     python benchmarks/evaluation.py [--objects 10000]
 
-Measured (docs/results.md): see "The evaluation itself".
+It was not yet run to its end: the machine was busy.
 
 Objects are made-up blobs, and a trivial segmenter answers, so that nearly all of the time and
 memory is the evaluation's own. Memory is the process' resident set, with the results kept on disk

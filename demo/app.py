@@ -30,7 +30,7 @@ from sessions import Limits, Networks, Session, SessionStore
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import file_kind
 from fctsfn_tf.image_io import read_image
-from fctsfn_tf.presets import DEFAULT_PRESET, preset_names
+from fctsfn_tf.presets import DEFAULT_PRESET, preset_config, preset_names
 
 HERE = Path(__file__).resolve().parent
 # In a Space the photographs lie beside this file, in a checkout beside its folder.
@@ -376,7 +376,7 @@ def settings() -> tuple[gr.Dropdown, list[gr.Component]]:
         threshold = gr.Slider(
             0.05,
             0.95,
-            value=networks.predictor(DEFAULT_PRESET).config.threshold,
+            value=preset_config(DEFAULT_PRESET).threshold,
             step=0.05,
             label="Threshold",
             info="Higher: only what is surer.",
@@ -428,9 +428,10 @@ def sweep() -> None:
 
 
 def main() -> None:
-    page = build().queue(max_size=MAX_QUEUE, api_open=False)
+    # Loading the network takes as long as the page: whoever comes earlier waits for it there.
     for work in (sweep, lambda: networks.warm_up(DEFAULT_PRESET)):
         threading.Thread(target=work, daemon=True).start()
+    page = build().queue(max_size=MAX_QUEUE, api_open=False)
     # No font of somebody else's server; and texts dark enough to read (WCAG asks for 4.5 : 1).
     theme = gr.themes.Default(
         primary_hue="sky",

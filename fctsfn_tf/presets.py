@@ -109,6 +109,16 @@ def preset_facts(preset: str | Path = DEFAULT_PRESET) -> PresetFacts:
     )
 
 
+def preset_config(preset: str | Path = DEFAULT_PRESET) -> PredictorConfig:
+    """The second result of `load_preset`, in milliseconds: no network is made.
+
+    Raises:
+        InputError: as `load_preset`, but the weights are not looked at.
+    """
+    directory = _find(preset)
+    return _predictor_config(_read_settings(directory)["predictor"], directory)
+
+
 def save_preset(
     directory: str | Path,
     model: keras.Model,

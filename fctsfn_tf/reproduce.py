@@ -410,7 +410,7 @@ def _click_by_click(workshop: Workshop) -> tuple[bytes, str]:
         rows.append(
             [
                 Picture(
-                    f"{number} clicks, {iou(mask, sample.gt_mask, sample.ignore):.0%}",
+                    f"click {number}: {iou(mask, sample.gt_mask, sample.ignore):.0%}",
                     sample.image,
                     clicks[:number],
                     mask,

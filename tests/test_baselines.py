@@ -332,6 +332,16 @@ def test_one_click_on_a_disc(name):
     assert iou(mask, gt_mask) > 0.96
 
 
+@pytest.mark.parametrize("name", ["gc", "esc", "gsc"])
+def test_the_border_teaches_colours_but_does_not_bind(name):
+    """One click on an object that reaches the border, which otherwise shows the background."""
+    gt_mask = disc(30, 0, 24)
+    image = painted((gt_mask, RED), noise=8.0)
+    answer = baseline(name)(image, (Click(30, 8, True),), None)
+    assert iou(answer > 0.5, gt_mask) > 0.9
+    assert (answer[20:40, 0] > 0.5).all()
+
+
 def test_star_convexity_cuts_off_a_second_blob_of_the_same_colour():
     gt_mask, other = disc(30, 22, 14), disc(28, 66, 12)
     image = painted((gt_mask | other, RED))

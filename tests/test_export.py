@@ -20,6 +20,7 @@ from fctsfn_tf import tfjs_converter
 from fctsfn_tf.cli import main
 from fctsfn_tf.click_maps import disk_maps, distance_maps
 from fctsfn_tf.clicks import Click
+from fctsfn_tf.commands import install_tfjs
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.export import (
@@ -354,6 +355,13 @@ def test_the_converter_is_installed_once(pip, tmp_path, capsys):
     assert tfjs_converter.is_installed()
     tfjs_converter.install()
     assert len(pip) == 2
+
+
+def test_the_help_names_where_it_is(pip, monkeypatch):
+    assert install_tfjs.DIRECTORY_VARIABLE == tfjs_converter.DIRECTORY_VARIABLE
+    for variable in (tfjs_converter.DIRECTORY_VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    assert tfjs_converter.directory() == Path(install_tfjs.DEFAULT_DIRECTORY).expanduser()
 
 
 def test_an_interrupted_installation_is_taken_up_again(pip, monkeypatch):

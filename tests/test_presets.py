@@ -17,7 +17,7 @@ from fctsfn_tf.compact import compact_network
 from fctsfn_tf.config import PredictorConfig
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.predictor import Predictor
-from fctsfn_tf.presets import load_preset, preset_names, save_preset
+from fctsfn_tf.presets import load_preset, preset_config, preset_names, save_preset
 
 CONFIG = PredictorConfig(working_size=96, threshold=0.4, zoom_in=False)
 CARD = "# Tiny\n\nMade of noise; knows nothing.\n"
@@ -90,6 +90,13 @@ def test_round_trip(directory, model):
     weights = (directory / "weights.npz").read_bytes()
     assert settings["weights"]["sha256"] == hashlib.sha256(weights).hexdigest()
     assert directory.stat().st_mode & 0o055 == 0o055
+
+
+def test_the_config_alone(directory):
+    (directory / "weights.npz").unlink()
+    assert preset_config(directory) == CONFIG
+    with pytest.raises(InputError):
+        preset_config("nothing")
 
 
 def test_half_precision_is_half_the_size(tmp_path, model):

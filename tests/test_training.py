@@ -15,6 +15,7 @@ from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.model import FCTSFN, MSRN_PREFIXES, TSLFN, freeze_tslfn
+from fctsfn_tf.predictor import Prediction
 from fctsfn_tf.presets import load_preset
 from fctsfn_tf.recipes import (
     COMPACT_INPUT,
@@ -214,7 +215,7 @@ def test_click_evaluation_counts_what_the_robot_user_needs(data):
         def predict(self, points, labels):
             (sample,) = (s for s in data.validation if s.gt_mask[points[0][1], points[0][0]])
             known = sample.gt_mask if len(points) > 1 else np.zeros_like(sample.gt_mask)
-            return type("Prediction", (), {"probability": known.astype("float32")})
+            return Prediction(known.astype("float32"), known, 0.0, 0.0)
 
     evaluation = ClickEvaluation(data.validation, PREDICTOR, max_clicks=3)
     with pytest.MonkeyPatch.context() as patch:

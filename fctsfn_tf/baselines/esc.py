@@ -27,7 +27,7 @@ from fctsfn_tf.baselines.colour_models import (
 )
 from fctsfn_tf.baselines.pixel_graph import NO_PARENT
 from fctsfn_tf.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
-from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks
+from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.errors import InputError
 
@@ -54,9 +54,9 @@ def segment(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Without a negative one, the background's colours
-            are taken for uniform. A negative click also cuts off what lies behind it, seen from the
-            nearest positive one.
+        clicks: all clicks so far, oldest first. Without a negative one, the border of the image
+            teaches the background's colours, but is not sure to be background. A negative click
+            also cuts off what lies behind it, seen from the nearest positive one.
         previous: not used; every cut is made anew.
         parameters: see `Parameters`.
 
@@ -70,7 +70,7 @@ def segment(
     seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
     if not (seeds > 0).any():
         return np.zeros(seeds.shape, np.float32)
-    probability = object_probability(image, seeds, parameters.colours)
+    probability = object_probability(image, with_background(seeds), parameters.colours)
     parents = straight_parents(seeds > 0)
     return seeded_cut(image, seeds, probability, parameters.cut, parents).astype(np.float32)
 

@@ -23,7 +23,7 @@ from fctsfn_tf.baselines.colour_models import (
     object_probability,
 )
 from fctsfn_tf.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
-from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks
+from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.clicks import Click
 
 
@@ -49,8 +49,8 @@ def segment(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Without a negative one, the background's colours
-            are taken for uniform.
+        clicks: all clicks so far, oldest first. Without a negative one, the border of the image
+            teaches the background's colours, but is not sure to be background.
         previous: not used; every cut is made anew.
         parameters: see `Parameters`.
 
@@ -64,5 +64,5 @@ def segment(
     seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
     if not (seeds > 0).any():
         return np.zeros(seeds.shape, np.float32)
-    probability = object_probability(image, seeds, parameters.colours)
+    probability = object_probability(image, with_background(seeds), parameters.colours)
     return seeded_cut(image, seeds, probability, parameters.cut).astype(np.float32)

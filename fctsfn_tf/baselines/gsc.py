@@ -31,7 +31,7 @@ from fctsfn_tf.baselines.pixel_graph import (
     squared_differences,
 )
 from fctsfn_tf.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
-from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks
+from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.graph_cut import contrast_scale
 
@@ -65,8 +65,9 @@ def segment(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Without a negative one, the background's colours
-            are taken for uniform. A negative click also cuts off what is reached through it.
+        clicks: all clicks so far, oldest first. Without a negative one, the border of the image
+            teaches the background's colours, but is not sure to be background. A negative click
+            also cuts off what is reached through it.
         previous: not used; every cut is made anew.
         parameters: see `Parameters`.
 
@@ -80,7 +81,7 @@ def segment(
     seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
     if not (seeds > 0).any():
         return np.zeros(seeds.shape, np.float32)
-    probability = object_probability(image, seeds, parameters.colours)
+    probability = object_probability(image, with_background(seeds), parameters.colours)
     parents = geodesic_parents(image, seeds > 0, parameters.image_weight)
     return seeded_cut(image, seeds, probability, parameters.cut, parents).astype(np.float32)
 

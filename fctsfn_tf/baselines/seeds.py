@@ -41,7 +41,10 @@ def seeds_from_clicks(image: np.ndarray, clicks: Iterable[Click], radius: float)
 def with_background(seeds: np.ndarray) -> np.ndarray:
     """`seeds` (H, W) int8; where none is background, the free pixels of the image border become it.
 
-    For methods that compare the way to the object with the way to the background and need both.
+    For methods that compare the way to the object with the way to the background and need both; and
+    for colour models, which know nothing of a side without seeds. On 13 objects of the validation
+    part of VOC 2012 train this took the mean IoU after one click from 6 to 19 % (GSC) and from 7 to
+    19 % (GC), against a uniform density for the background.
     """
     if (seeds < 0).any():
         return seeds
