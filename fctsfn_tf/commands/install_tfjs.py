@@ -20,11 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description="Install TensorFlow.js' converter in a Python environment of its own (2.9 GB), "
         "because its TensorFlow is an older one than this package's. The environment lies in "
         f"{DEFAULT_DIRECTORY}, or in the directory that the environment variable "
-<<<<<<< HEAD
-        f"{DIRECTORY_VARIABLE} names. An interrupted installation is taken up again.",
-=======
         f"{DIRECTORY_VARIABLE} names. An interrupted one is taken up again.",
->>>>>>> export
     )
     parser.set_defaults(run=_run_install)
 
