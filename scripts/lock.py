@@ -31,6 +31,7 @@ def ranges(extras: list[str], tensorflow: bool) -> list[str]:
     groups = [config["options"]["install_requires"]]
     groups += [config["options.extras_require"][extra] for extra in extras]
     lines = [line for group in groups for line in group.split("\n") if line]
+    # TensorFlow and tensorflow-datasets.
     return [line for line in lines if tensorflow or not line.startswith("tensorflow")]
 
 
