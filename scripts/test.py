@@ -35,7 +35,6 @@ CORE_TESTS = [
     "tests/test_clicks.py",
     "tests/test_distribution.py",
     "tests/test_encode_once.py",
-    "tests/test_fit.py",
     "tests/test_iterative_clicks.py",
     "tests/test_layers.py",
     "tests/test_losses.py",
@@ -43,7 +42,6 @@ CORE_TESTS = [
     "tests/test_package.py",
     "tests/test_predictor.py",
     "tests/test_streaming_metrics.py",
-    "tests/test_training.py",
 ]
 
 
