@@ -435,6 +435,11 @@ class Page:
         with self.answered():
             self.window.mouse.click(*self.at(x, y, size), button=button)
 
+    def tap(self, x, y, size=CAT_SIZE):
+        self.window.locator(".stage").scroll_into_view_if_needed()
+        with self.answered():
+            self.window.touchscreen.tap(*self.at(x, y, size))
+
     def press(self, name):
         with self.answered():
             self.window.get_by_role("button", name=name).click()
@@ -508,12 +513,24 @@ def test_a_visit_on_a_phone(browser, url):
         page.press("Make the suggested click")
         assert [one["x"] for one in page.sent[-2:]] == [150, 290]
         page.window.get_by_role("radio", name="Not on it").tap()
-        with page.answered():
-            page.window.touchscreen.tap(*page.at(20, 20, (400, 600)))
+        page.tap(20, 20, (400, 600))
         assert page.sent[-1]["label"] == 0
         width = page.window.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert width[0] <= width[1]
         page.shot("phone")
+        page.open(CAT)
+        page.window.get_by_role("radio", name="On the object").tap()
+        page.tap(220, 120)
+        assert page.text(".status").startswith("1 click ·")
+        page.press("Undo")
+        assert page.text(".status").startswith("451 × 300 pixels")
+        page.press("Redo")
+        page.press("Next object")
+        page.tap(430, 60)
+        page.shot("phone_second_object")
+        _, path = page.download("Objects")
+        index = np.asarray(Image.open(path))
+        assert (index[120, 220], index[60, 430]) == (1, 2)
         assert page.errors == []
 
 
