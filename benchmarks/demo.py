@@ -85,6 +85,8 @@ def start_seconds() -> tuple[float, float]:
                 httpx.get(f"http://127.0.0.1:{port}/").raise_for_status()
                 break
             except httpx.TransportError:
+                if program.poll() is not None:
+                    sys.exit("The demo did not start. Install it with `pip install '.[demo]'`.")
                 time.sleep(0.1)
         else:
             sys.exit(f"The demo did not start within {START_SECONDS} s.")
