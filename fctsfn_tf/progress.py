@@ -16,11 +16,13 @@ class ProgressBar:
     Args:
         total: how much there is to do.
         done: how much of it was done before.
+        line_seconds: where that is no terminal, a line at most this often; 0 for one at each call.
     """
 
-    def __init__(self, total: int, done: int = 0) -> None:
+    def __init__(self, total: int, done: int = 0, line_seconds: float = LINE_SECONDS) -> None:
         self._total = total
         self._first = done
+        self._line_seconds = line_seconds
         self._started = time.perf_counter()
         self._shown = float("-inf")
         self._is_terminal = sys.stderr.isatty()
@@ -28,7 +30,7 @@ class ProgressBar:
     def show(self, done: int, text: str) -> None:
         """Say that `done` of the total is done, how long the rest will take, and `text`."""
         now = time.perf_counter()
-        if not self._is_terminal and now - self._shown < LINE_SECONDS and done < self._total:
+        if not self._is_terminal and now - self._shown < self._line_seconds and done < self._total:
             return
         self._shown = now
         filled = WIDTH * done // self._total

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
+from fctsfn_tf.progress import ProgressBar
 
 if TYPE_CHECKING:
     from fctsfn_tf.segmenting import Job, Result
@@ -27,7 +27,6 @@ OUTPUT_HELP = {
     "labelme": "labelme JSON: polygons",
 }
 DEFAULT_OUTPUTS = ("mask", "cutout", "overlay")
-PROGRESS_WIDTH = 24
 
 SEGMENT_EPILOG = """\
 A clicks file has one entry per click, in the order in which they were made:
@@ -203,8 +202,13 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
     failures: dict[Path, str] = {}
     if pending:
         predictor = shared.load_predictor(arguments)
-        progress = _Progress(len(pending))
-        failures = segment_all(predictor, pending, arguments.force, progress.show)
+        progress = ProgressBar(len(pending), line_seconds=0)
+        failures = segment_all(
+            predictor,
+            pending,
+            arguments.force,
+            lambda count, job: progress.show(count, printable(job.photograph.name)),
+        )
         progress.finish()
     print(
         f"{len(pending) - len(failures)} segmented, {len(jobs) - len(pending)} skipped (outputs "
@@ -270,29 +274,3 @@ def _print_result(job: Job, result: Result) -> None:
     )
     for path in job.outputs.values():
         print(f"wrote {printable(path)}")
-
-
-class _Progress:
-    """A bar with the time left on standard error; one line per photograph if that is a file."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._started = time.perf_counter()
-        self._is_terminal = sys.stderr.isatty()
-
-    def show(self, count: int, job: Job) -> None:
-        """Say that `count` photographs are done and that `job` begins."""
-        done = PROGRESS_WIDTH * count // self._total
-        bar = "#" * done + "." * (PROGRESS_WIDTH - done)
-        left = ""
-        if count:
-            seconds = (time.perf_counter() - self._started) * (self._total - count) / count
-            left = f"{seconds / 60:.0f} min left, " if seconds > 90 else f"{seconds:.0f} s left, "
-        line = f"[{bar}] {count}/{self._total} {left}{printable(job.photograph.name)}"
-        start, end = ("\r\x1b[K", "") if self._is_terminal else ("", "\n")
-        print(f"{start}{line:.120}", end=end, file=sys.stderr, flush=True)
-
-    def finish(self) -> None:
-        """Take the bar away."""
-        if self._is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

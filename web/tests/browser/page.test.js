@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { maskOfRunLengths } from "../../src/masks.js";
+import { iou } from "../iou.js";
 import {
   chromiumPath,
   clickPixel,
@@ -55,15 +56,6 @@ function decodeRle(text) {
     counts.push(counts.length > 2 ? value + counts.at(-2) : value);
   }
   return counts;
-}
-
-function iou(a, b) {
-  let [both, either] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    both += a[i] & b[i];
-    either += a[i] | b[i];
-  }
-  return both / either;
 }
 
 /** What a press of a save button downloads: {name, content}. */

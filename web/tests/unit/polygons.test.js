@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { maskPolygons } from "../../src/polygons.js";
+import { iou } from "../iou.js";
 import { noise, rectangles } from "./fakeNetwork.js";
 
 /** The pixels whose centres lie inside polygons (even and odd crossings). */
@@ -22,15 +23,6 @@ function filled(polygons, height, width) {
     }
   }
   return mask;
-}
-
-function iou(a, b) {
-  let [both, either] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    both += a[i] & b[i];
-    either += a[i] | b[i];
-  }
-  return both / either;
 }
 
 test("rectangles, a hole, parts that touch at a corner", () => {
