@@ -184,6 +184,17 @@ def freeze_backbone(network: keras.Model) -> None:
         layer.trainable = not is_backbone(layer)
 
 
+def freeze_backbone_norm(network: keras.Model) -> None:
+    """Let everything learn but MobileNetV2's BatchNorm, which stays in inference mode.
+
+    Args:
+        network: of `compact_network`; compile it afterwards.
+    """
+    for layer in network.layers:
+        is_norm = isinstance(layer, layers.BatchNormalization)
+        layer.trainable = not (is_norm and is_backbone(layer))
+
+
 def is_backbone(layer: layers.Layer) -> bool:
     """Whether a layer of a compact network belongs to MobileNetV2."""
     return layer.name.startswith(("Conv1", "bn_Conv1", "expanded_conv_", "block_"))

@@ -1,7 +1,8 @@
-"""The optimiser of the paper's networks: SGD as Caffe does it."""
+"""The optimisers of the recipes: SGD as Caffe does it, AdamW with a slower backbone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -54,3 +55,42 @@ class CaffeSGD(keras.optimizers.SGD):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "decay": self.decay, "bias_factor": self.bias_factor}
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class SlowerAdamW(keras.optimizers.AdamW):
+    """AdamW in which the kernels of some layers, such as a pretrained backbone's, learn slower.
+
+    Args:
+        slower: names of layers.
+        factor: their learning rate over that of the others.
+        learning_rate, kwargs: as in `keras.optimizers.AdamW`.
+
+    Source: RITM (Sofiiuk et al. 2021) trains its backbone at a tenth of the rate.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-3,
+        slower: Sequence[str] = (),
+        factor: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.slower = tuple(slower)
+        self.factor = factor
+
+    def build(self, variables: list[Any]) -> None:
+        if not self.built:
+            # In `update_step` a variable is the backend's, whose path is not Keras'.
+            slower = set(self.slower)
+            self._is_slower = [bool(slower & {*variable.path.split("/")}) for variable in variables]
+        super().build(variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if self._is_slower[self._get_variable_index(variable)]:
+            learning_rate = learning_rate * self.factor
+        super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "slower": self.slower, "factor": self.factor}

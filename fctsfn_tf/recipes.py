@@ -257,12 +257,14 @@ MSRN_STAGE = PaperRecipe(
 
 @dataclass(frozen=True)
 class CompactRecipe:
-    """The recipe of the compact network, whose backbone stays as it is.
+    """The recipe of the compact network.
 
     Attributes:
         input: views and clicks; its `clicks.rollouts` are the clicks on the network's own errors.
         schedule: the learning rate follows a cosine down to zero over all its steps.
         learning_rate: at its highest (AdamW).
+        backbone_factor: learning rate of the backbone's kernels over that of the rest (RITM: 0.1);
+            0 leaves the backbone as it is. Its BatchNorm stays in inference mode either way.
         warmup_share: of the steps, in which the rate rises to its highest.
         weight_decay: AdamW's, not on biases and BatchNorm.
         clip_norm: the longest gradient.
@@ -275,6 +277,7 @@ class CompactRecipe:
     input: ClickInput = COMPACT_INPUT
     schedule: Schedule = Schedule(5600, 700, None, 250)
     learning_rate: float = 1e-3
+    backbone_factor: float = 0.1
     warmup_share: float = 300 / 5600
     weight_decay: float = 1e-4
     clip_norm: float = 5.0

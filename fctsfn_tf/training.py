@@ -20,7 +20,12 @@ import keras
 from fctsfn_tf.annotated_images import Dataset, Sample
 from fctsfn_tf.callbacks import ClickEvaluation
 from fctsfn_tf.click_dataset import ClickDataset
-from fctsfn_tf.compact import compact_network, freeze_backbone
+from fctsfn_tf.compact import (
+    compact_network,
+    freeze_backbone,
+    freeze_backbone_norm,
+    is_backbone,
+)
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.image_cache import ImageCache
 from fctsfn_tf.iterative_clicks import IterativeClicks
@@ -32,7 +37,7 @@ from fctsfn_tf.losses import (
     SummedCrossEntropy,
 )
 from fctsfn_tf.model import FCTSFN, TSLFN, freeze_tslfn
-from fctsfn_tf.optimizers import CaffeSGD
+from fctsfn_tf.optimizers import CaffeSGD, SlowerAdamW
 from fctsfn_tf.presets import save_preset
 from fctsfn_tf.recipes import (
     MSRN_STAGE,
@@ -159,15 +164,17 @@ def train_compact(
     *,
     recipe: CompactRecipe | None = None,
     weights: str | Path | None = "imagenet",
+    start: keras.Model | None = None,
     alpha: float = 1.0,
     seed: int = 0,
 ) -> keras.Model:
-    """Train the compact network: previous mask, clicks on its own errors, frozen backbone.
+    """Train the compact network: previous mask, clicks on its own errors, a slow backbone.
 
     Args:
         directory: the run's own.
         recipe: None for `CompactRecipe()`.
-        weights: of the backbone, see `compact_network`.
+        weights: of the backbone, see `compact_network`; unless there is a `start`.
+        start: a trained compact network to go on from, such as a preset's; it stays as it is.
         alpha: the backbone's width, see `compact_network`.
         data, seed, raises: see `train_tslfn`.
 
@@ -179,7 +186,12 @@ def train_compact(
     """
     recipe = recipe or CompactRecipe()
     keras.utils.set_random_seed(seed)
-    network = compact_network(backbone_weights=weights, alpha=alpha)
+    network = compact_network(
+        backbone_weights=weights if start is None else None,
+        alpha=alpha,
+    )
+    if start is not None:
+        transfer_stage(start, network)
     model = compact_training_model(network, recipe, seed)
     batches = data.batches(recipe.input, seed)
     predictor = predictor_config(recipe.input)
@@ -199,9 +211,12 @@ def compact_training_model(
 ) -> IterativeClicks:
     """The compact network compiled with a recipe: `fit` it on batches of `recipe.input`.
 
-    Its backbone is frozen. Batches hold each photograph once (`repeat_images=False`).
+    Batches hold each photograph once (`repeat_images=False`).
     """
-    freeze_backbone(network)
+    if recipe.backbone_factor == 0:
+        freeze_backbone(network)
+    else:
+        freeze_backbone_norm(network)
     score = network.get_layer("coarse_score").output
     coarse = BilinearUpsampling(8, dtype="float32", name="coarse_up")(score)
     model = IterativeClicks(
@@ -212,13 +227,15 @@ def compact_training_model(
         seed=seed,
     )
     warmup = round(recipe.warmup_share * recipe.schedule.steps)
-    optimizer = keras.optimizers.AdamW(
+    optimizer = SlowerAdamW(
         keras.optimizers.schedules.CosineDecay(
             0.0,
             max(1, recipe.schedule.steps - warmup),
             warmup_target=recipe.learning_rate,
             warmup_steps=warmup,
         ),
+        [layer.name for layer in network.layers if is_backbone(layer)],
+        recipe.backbone_factor,
         weight_decay=recipe.weight_decay,
         global_clipnorm=recipe.clip_norm,
         use_ema=True,

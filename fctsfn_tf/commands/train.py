@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 What is trained:
-  compact  the compact network on a frozen MobileNetV2: previous mask, clicks on its own errors
+  compact  the compact network on MobileNetV2: previous mask, clicks on its own errors
   tslfn    the paper's TSLFN, 32s, 16s, 8s, one after the other
   msrn     the paper's MSRN on a TSLFN that is there already (--tslfn)
   fctsfn   the paper's network: tslfn, then msrn
@@ -34,6 +34,7 @@ stage leaves checkpoint.npz, log.jsonl and, at its end, preset/ in its directory
 
 Examples:
   fctsfn train compact photographs/ --output runs/mine
+  fctsfn train compact photographs/ --start compact --steps 1000 --output runs/mine
   fctsfn train fctsfn VOCdevkit/ --split train --validation-split val --weights imagenet \\
       --output runs/paper
   fctsfn segment photo.jpg --positive 120,80 --preset runs/mine/preset
@@ -58,6 +59,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="imagenet|FILE",
         help="to start from: MobileNetV2's for compact (default: imagenet), VGG16's for the "
         "paper's networks (default: random)",
+    )
+    network.add_argument(
+        "--start", metavar="PRESET", help="compact: a trained network to go on from, with new masks"
     )
     network.add_argument("--tslfn", metavar="PRESET", help="msrn: the TSLFN to refine")
     network.add_argument(
@@ -144,25 +148,30 @@ def _run_train(arguments: argparse.Namespace) -> int:
             "Give the TSLFN to refine as --tslfn PRESET with msrn, and only there. "
             f"Received {arguments.what} with --tslfn {arguments.tslfn}."
         )
+    if arguments.start is not None and (arguments.what != "compact" or arguments.weights):
+        raise InputError(
+            "Give --start PRESET with compact, and without --weights: a preset brings its own. "
+            f"Received {arguments.what} with --weights {arguments.weights}."
+        )
     shared.import_quietly()
     compute_alike()
     from fctsfn_tf import recipes, training
+    from fctsfn_tf.presets import load_preset
 
     data = _training_data(arguments)
     output = arguments.output
     common = {"alpha": arguments.alpha, "seed": arguments.seed}
     if arguments.what == "compact":
         weights = arguments.weights or "imagenet"
+        start = None if arguments.start is None else load_preset(arguments.start)[0]
         (recipe,) = _changed([recipes.CompactRecipe()], arguments)
-        training.train_compact(data, output, recipe=recipe, weights=weights, **common)
+        training.train_compact(data, output, recipe=recipe, weights=weights, start=start, **common)
         print(f"wrote {printable(output / training.PRESET_NAME)}")
         return shared.OK
     stages = [] if arguments.what == "msrn" else list(recipes.TSLFN_STAGES.values())
     stages += [] if arguments.what == "tslfn" else [recipes.MSRN_STAGE]
     stages = _changed(stages, arguments)
     if arguments.what == "msrn":
-        from fctsfn_tf.presets import load_preset
-
         tslfn, _ = load_preset(arguments.tslfn)
     else:
         tslfn = training.train_tslfn(
