@@ -1,11 +1,11 @@
-"""CaffeSGD against Caffe's formulas in plain numpy."""
+"""CaffeSGD against Caffe's formulas in plain numpy; SlowerAdamW against AdamW."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from fctsfn_tf.optimizers import CaffeSGD
+from fctsfn_tf.optimizers import CaffeSGD, SlowerAdamW
 
 RATES = (0.1, 0.1, 0.01)
 
@@ -33,5 +33,33 @@ def test_three_steps(name, nesterov):
 
 def test_it_is_saved_with_its_numbers():
     optimizer = CaffeSGD(1e-8, 0.99, True, decay=1e-3, bias_factor=3.0)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.get_config() == optimizer.get_config()
+
+
+def test_only_the_named_layers_learn_slower():
+    values = np.array([1.0, -2.0, 3.0], "float32")
+    gradient = ops.convert_to_tensor([0.5, 1.0, -1.0], "float32")
+
+    def trained(optimizer):
+        layers = [keras.layers.Dense(3, use_bias=False, name=name) for name in ("fast", "slow")]
+        for layer in layers:
+            layer.build((None, 1))
+            layer.set_weights([values[None]])
+        kernels = [layer.kernel for layer in layers]
+        optimizer.build(kernels)
+        for _ in range(3):
+            optimizer.apply([gradient[None]] * 2)
+        return [ops.convert_to_numpy(kernel)[0] for kernel in kernels]
+
+    fast, slow = trained(SlowerAdamW(0.01, ["slow"], 0.1, weight_decay=0.0))
+    alike, _ = trained(keras.optimizers.AdamW(0.01, weight_decay=0.0))
+    _, tenth = trained(keras.optimizers.AdamW(0.001, weight_decay=0.0))
+    np.testing.assert_allclose(fast, alike, rtol=1e-6)
+    np.testing.assert_allclose(slow, tenth, rtol=1e-6)
+
+
+def test_which_layers_are_slower_is_saved():
+    optimizer = SlowerAdamW(1e-3, ["conv"], 0.1)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert again.get_config() == optimizer.get_config()

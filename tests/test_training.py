@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from fctsfn_tf import training
 from fctsfn_tf.callbacks import ClickEvaluation
 from fctsfn_tf.compact import compact_network, is_backbone
 from fctsfn_tf.config import DISTANCES, PredictorConfig
@@ -29,6 +30,7 @@ from fctsfn_tf.training import (
     TrainingData,
     compact_training_model,
     paper_optimizer,
+    train_compact,
     train_msrn,
     train_tslfn,
 )
@@ -229,10 +231,13 @@ def test_click_evaluation_counts_what_the_robot_user_needs(data):
         ClickEvaluation([], PREDICTOR)
 
 
-def test_the_compact_network_learns_and_its_backbone_stays(data):
+@pytest.mark.parametrize("factor", [0.0, 0.1])
+def test_the_compact_network_learns_and_its_backbone_slower_or_not_at_all(data, factor):
     keras.utils.set_random_seed(0)
     views = replace(COMPACT_INPUT, views=((64, 64, 2),))
-    recipe = CompactRecipe(input=views, schedule=SCHEDULE, learning_rate=3e-3)
+    recipe = CompactRecipe(
+        input=views, schedule=SCHEDULE, learning_rate=3e-3, backbone_factor=factor
+    )
     network = compact_network(alpha=0.35)
     model = compact_training_model(network, recipe)
     model.run_eagerly = True  # three steps are quicker than the compilation of one
@@ -242,14 +247,31 @@ def test_the_compact_network_learns_and_its_backbone_stays(data):
     assert losses[-1]["loss"] < losses[0]["loss"]
     assert "iou" in losses[0]
     for layer in network.layers:
+        moves = is_backbone(layer) and factor > 0 and not layer.name.endswith(("_BN", "bn_Conv1"))
         for variable in layer.weights:
             is_same = np.array_equal(before[variable.path], ops.convert_to_numpy(variable))
-            assert is_same or not is_backbone(layer)
+            assert is_same != moves or not is_backbone(layer)
     kernel = network.get_layer("coarse_score").kernel
     last = ops.convert_to_numpy(kernel)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     averaged, start = ops.convert_to_numpy(kernel), before[kernel.path]
     assert 0 < np.abs(averaged - start).mean() < np.abs(last - start).mean()
+
+
+def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
+    class Begun(Exception):
+        """Holds the weights with which a run began."""
+
+    def begin(model, batches, schedule, directory, settings, network, validate):
+        raise Begun(network, arrays(network))
+
+    monkeypatch.setattr(training, "run_training", begin)
+    start = compact_network(alpha=0.35)
+    with pytest.raises(Begun) as begun:
+        train_compact(data, tmp_path / "run", start=start, alpha=0.35)
+    network, found = begun.value.args
+    assert network is not start
+    assert all(np.array_equal(value, found[path]) for path, value in arrays(start).items())
 
 
 def test_best_weights_are_what_a_stage_returns(run):
