@@ -80,6 +80,8 @@ class SimulationConfig:
         border_probability: share of negatives that lie there.
         start_mask_probability: how often the previous mask is an imperfect one from elsewhere.
         rollouts: probability of 0, 1, 2, … clicks on the network's own errors.
+        look_again_probability: how often, instead of such a click, the network's answer becomes the
+            previous mask and the clicks stay.
     """
 
     single_click_probability: float = 0.65
@@ -89,6 +91,7 @@ class SimulationConfig:
     border_probability: float = 0.6
     start_mask_probability: float = 0.06
     rollouts: tuple[float, ...] = (0.35, 0.25, 0.2, 0.1, 0.1)
+    look_again_probability: float = 0.25
 
 
 @dataclass(frozen=True)
