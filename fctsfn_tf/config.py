@@ -29,6 +29,9 @@ class PredictorConfig:
         zoom_keep_iou: a box is kept while its IoU with the one that would replace it is above this.
         zoom_min_gain: a box is opened only where it is resolved this many times finer than the
             whole photograph; below that, the context around the object is worth more.
+        look_again: how often the network looks again after the first click on an object, at the
+            same click and its own answer, zoomed in where that helps: nothing but the click is
+            known when it looks first. For networks that read the previous probability or zoom in.
 
     Sources: threshold, expansion, least size and IoU are RITM's test-time settings
     (`ZoomIn(skip_clicks=1, target_size=400, min_crop_size=200, recompute_thresh_iou=0.5,
@@ -48,6 +51,7 @@ class PredictorConfig:
     zoom_min_size: int = 200
     zoom_keep_iou: float = 0.5
     zoom_min_gain: float = 1.25
+    look_again: int = 0
 
     def __post_init__(self) -> None:
         if self.click_encoding not in CLICK_ENCODINGS:
@@ -66,6 +70,7 @@ class PredictorConfig:
         _check_range("zoom_min_size", self.zoom_min_size, 1, 4096, whole=True)
         _check_range("zoom_keep_iou", self.zoom_keep_iou, 0, 1)
         _check_range("zoom_min_gain", self.zoom_min_gain, 1, 100)
+        _check_range("look_again", self.look_again, 0, 5, whole=True)
 
 
 def _check_range(name: str, value: float, least: float, most: float, whole: bool = False) -> None:

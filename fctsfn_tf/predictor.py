@@ -72,7 +72,8 @@ class Predictor:
         prediction = predictor.predict([(320, 200), (40, 60)], [1, 0])  # the same and one more
 
     The image part of the network runs once per view: when the image is set, and again when the view
-    zooms in on the object (`PredictorConfig.zoom_in`). Points are (x, y) in pixels of the
+    zooms in on the object (`PredictorConfig.zoom_in`). After the first click on an object the
+    network may look again (`PredictorConfig.look_again`). Points are (x, y) in pixels of the
     photograph, x to the right and y down.
 
     Several users: the network keeps no state, so give each user a Predictor over the same model:
@@ -301,25 +302,22 @@ class Predictor:
         state = self._states[len(self._history)]
         if not state.layers and self._mask is None:
             return None
-        probability, mask = self._rendered(state.layers, self._history.clicks)
+        clicks = self._history.clicks
+        probability = self._rendered(state.layers, clicks)
+        mask = self._mask_of(probability, clicks)
         return Prediction(probability, mask, state.encode_seconds, state.click_seconds)
 
     def _add(self, click: Click) -> Prediction:
         """One more click; state changes only when all went well."""
         started = time.perf_counter()
         clicks = (*self._history.clicks, click)
-        state = self._states[len(self._history)]
-        view = self._whole
-        if self._prediction is not None:
-            present = state.layers[-1].view if state.layers else self._whole
-            view = next_view(present, self._prediction.probability, clicks, self.config)
-        answer, encode_seconds = self._answer(view, clicks, state.layers)
-        if is_cut_off(view, answer.probability, *self.image_size):
-            # The features of the whole photograph are there, so this costs one more click part.
-            answer, _ = self._answer(self._whole, clicks, state.layers)
-        hidden = answer.view.box.contains
-        layers = (*(layer for layer in state.layers if not hidden(layer.view.box)), answer)
-        probability, mask = self._rendered(layers, clicks)
+        layers, encode_seconds = self._states[len(self._history)].layers, 0.0
+        known = None if self._prediction is None else self._prediction.probability
+        for _ in range(1 + self.config.look_again if known is None else 1):
+            layers, seconds = self._looked_at(clicks, layers, known)
+            encode_seconds += seconds
+            known = self._rendered(layers, clicks)
+        mask = self._mask_of(known, clicks)
         click_seconds = time.perf_counter() - started - encode_seconds
 
         encode_seconds += self._unreported_seconds
@@ -327,15 +325,39 @@ class Predictor:
         self._history.add(click)
         del self._states[len(clicks) :]
         self._states.append(_State(layers, encode_seconds, click_seconds))
-        self._prediction = Prediction(probability, mask, encode_seconds, click_seconds)
+        self._prediction = Prediction(known, mask, encode_seconds, click_seconds)
         return self._prediction
 
+    def _looked_at(
+        self, clicks: tuple[Click, ...], layers: tuple[_Layer, ...], known: np.ndarray | None
+    ) -> tuple[tuple[_Layer, ...], float]:
+        """The layers with the network's next answer on top, and the seconds that encoding took.
+
+        Args:
+            known: (H, W), the probability so far, of which `layers` are the answers; or None.
+        """
+        view = self._whole
+        if known is not None:
+            present = layers[-1].view if layers else self._whole
+            view = next_view(present, known, clicks, self.config)
+        answer, encode_seconds = self._answer(view, clicks, layers, known)
+        if is_cut_off(view, answer.probability, *self.image_size):
+            # The features of the whole photograph are there, so this costs one more click part.
+            answer, _ = self._answer(self._whole, clicks, layers, known)
+        hidden = answer.view.box.contains
+        kept = (layer for layer in layers if not hidden(layer.view.box))
+        return (*kept, answer), encode_seconds
+
     def _answer(
-        self, view: View, clicks: tuple[Click, ...], layers: tuple[_Layer, ...]
+        self,
+        view: View,
+        clicks: tuple[Click, ...],
+        layers: tuple[_Layer, ...],
+        known: np.ndarray | None,
     ) -> tuple[_Layer, float]:
         """The network's answer in a view, and the seconds that encoding the view took now."""
         features, encode_seconds = self._features_of(view)
-        maps = self._click_maps(view, clicks, layers)
+        maps = self._click_maps(view, clicks, layers, known)
         return _Layer(view, self._network_probability(features, maps)), encode_seconds
 
     def _features_of(self, view: View) -> tuple[list, float]:
@@ -359,7 +381,11 @@ class Predictor:
         return features, time.perf_counter() - started
 
     def _click_maps(
-        self, view: View, clicks: tuple[Click, ...], layers: tuple[_Layer, ...]
+        self,
+        view: View,
+        clicks: tuple[Click, ...],
+        layers: tuple[_Layer, ...],
+        known: np.ndarray | None,
     ) -> np.ndarray:
         """The maps of all clicks in a view, (1, height, width, C): the last one added in place
         where the maps of the ones before are there."""
@@ -367,12 +393,10 @@ class Predictor:
             self._maps = _ClickMaps(view, self.config.click_encoding)
         for click in clicks[len(self._maps.clicks) :]:
             self._maps.add(click)
-        if self.config.click_encoding == DISKS_AND_PREVIOUS and self._prediction is not None:
+        if self.config.click_encoding == DISKS_AND_PREVIOUS and known is not None:
             same_view = bool(layers) and layers[-1].view == view
             self._maps.maps[..., 2] = (
-                layers[-1].probability
-                if same_view
-                else view.probability_in(self._prediction.probability)
+                layers[-1].probability if same_view else view.probability_in(known)
             )
         return self._maps.maps[None]
 
@@ -388,10 +412,8 @@ class Predictor:
         # The sigmoid, written so that no logit overflows.
         return 0.5 + 0.5 * np.tanh(0.5 * logits)
 
-    def _rendered(
-        self, layers: tuple[_Layer, ...], clicks: tuple[Click, ...]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Probability and mask at the photograph's size, clicked pixels on their side."""
+    def _rendered(self, layers: tuple[_Layer, ...], clicks: tuple[Click, ...]) -> np.ndarray:
+        """The probability at the photograph's size, (H, W), clicked pixels on their side."""
         if self._mask is not None:
             probability = self._mask.astype(np.float32)
         else:
@@ -401,14 +423,17 @@ class Predictor:
             layer.view.paste(layer.probability, probability)
         for click in clicks:
             probability[click.pixel] = float(click.is_positive)
-        # Both ways of making the mask keep the clicked pixels' side.
-        if layers and self.config.graph_cut:
+        probability.setflags(write=False)
+        return probability
+
+    def _mask_of(self, probability: np.ndarray, clicks: tuple[Click, ...]) -> np.ndarray:
+        """The mask, (H, W) bool; both ways of making it keep the clicked pixels' side."""
+        if clicks and self.config.graph_cut:
             mask = graph_cut(probability, self._image, clicks)
         else:
             mask = probability > self.config.threshold
-        probability.setflags(write=False)
         mask.setflags(write=False)
-        return probability, mask
+        return mask
 
     def _need_image(self) -> np.ndarray:
         if self._image is None:

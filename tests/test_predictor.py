@@ -432,6 +432,46 @@ def test_an_object_cut_off_by_the_zoom_in_is_seen_whole():
     assert predictor._states[1].layers[-1].view == whole_view(160, 240, ZOOM)
 
 
+# ---- Looking again -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_after_the_first_click_the_network_looks_again_at_its_own_answer(looks):
+    image = random_image(*SIZE)
+    predictor = predictor_on(image, NETWORK, replace(EXACT, look_again=looks))
+    ((x, y), *_), (label, *_) = POINTS, LABELS
+    maps = disk_maps(clicks_from_points([(x, y)], [label], *SIZE), *SIZE)
+    known = np.zeros((*SIZE, 1), np.float32)
+    for _ in range(1 + looks):
+        answer = NETWORK(
+            {
+                "image": ops.convert_to_tensor(image[None].astype(np.float32)),
+                "click_maps": ops.convert_to_tensor(np.concatenate([maps, known], -1)[None]),
+            }
+        )
+        known = ops.convert_to_numpy(ops.sigmoid(answer))[0]
+    prediction = predictor.add_click(x, y, label)
+    known[y, x] = label
+    np.testing.assert_allclose(prediction.probability, known[..., 0], atol=1e-5)
+
+
+def test_it_looks_again_zoomed_in_once_an_object_and_not_at_later_clicks():
+    config = replace(ZOOM, look_again=1)
+    predictor = predictor_on(bright_box(), BRIGHT, config)
+    clicks = count_calls(predictor, "_click")
+    first = predictor.add_click(75, 55, 1)
+    assert len(clicks) == 2
+    assert predictor._states[1].layers[-1].view != whole_view(160, 240, config)
+    predictor.add_click(65, 45, 1)
+    assert len(clicks) == 3
+    np.testing.assert_array_equal(predictor.undo().probability, first.probability)
+    start = np.zeros((160, 240), bool)
+    start[40:70, 60:90] = True
+    predictor.set_mask(start)
+    predictor.add_click(75, 55, 1)
+    assert len(clicks) == 4
+
+
 # ---- Starting from a mask ----------------------------------------------------------------------
 
 

@@ -104,7 +104,8 @@ async function open(file, name) {
 }
 
 function addClick(x, y, isSecondary) {
-  step(() => segmenter.click(x, y, isSubtracting !== isSecondary ? 0 : 1));
+  const label = isSubtracting !== isSecondary ? 0 : 1;
+  step(() => segmenter.click(x, y, label, { onGlance: show }));
 }
 
 function removeClick(index) {

@@ -19,6 +19,12 @@
  * @property {Uint8Array} mask [height, width], 1 on the object and 0 elsewhere
  * @property {number} encodeMs spent in the image part for this click; 0 where it had run already
  * @property {number} clickMs spent on everything else that this click needed
+ *
+ * @typedef {object} Glance what is known after the first look at a first click; it holds until the
+ *   network has looked again (`look_again` in fctsfn_tf/config.py)
+ * @property {Prediction} prediction
+ * @property {import("./clicks.js").Click[]} clicks
+ * @property {View} view
  */
 
 import { addClick, CLICK_ENCODINGS, emptyMaps } from "./clickMaps.js";
@@ -69,7 +75,7 @@ export class Predictor {
       );
     }
     this.#network = network;
-    this.config = { ...config };
+    this.config = { look_again: 0, ...config };
   }
 
   // ---- What holds now ----------------------------------------------------------------------------
@@ -184,13 +190,14 @@ export class Predictor {
    * @param {number} x in pixels of the photograph, to the right
    * @param {number} y down
    * @param {number} label 1 (on the object) or 0 (not on it)
+   * @param {(glance: Glance) => void} [onGlance] called before the network looks again
    * @returns {Promise<Prediction>}
    */
-  async addClick(x, y, label) {
+  async addClick(x, y, label, onGlance) {
     const { height, width } = this.#needPhotograph();
     const click = clickFromPoint(x, y, label, height, width);
     if (this.#target.history.length === 0) this.#checkFirst(click);
-    return this.#add(click);
+    return this.#add(click, onGlance);
   }
 
   /**
@@ -276,30 +283,31 @@ export class Predictor {
     const { state, mask, history } = this.#target;
     if (state.layers.length === 0 && mask === null) return null;
     const { encodeMs, clickMs } = state;
-    return { ...this.#rendered(state.layers, history.clicks), encodeMs, clickMs };
+    const probability = this.#rendered(state.layers, history.clicks);
+    return { probability, mask: this.#thresholded(probability), encodeMs, clickMs };
   }
 
   /** One more click; state changes only when all went well. */
-  async #add(click) {
+  async #add(click, onGlance) {
     const started = performance.now();
     const target = this.#target;
-    const { state } = target;
-    const { height, width } = this.#photograph;
     const clicks = [...target.history.clicks, click];
-    let view = this.#whole;
-    if (this.#prediction !== null) {
-      const present = state.layers.at(-1)?.view ?? this.#whole;
-      const probability = this.#plane(this.#prediction.probability);
-      view = views.nextView(present, probability, clicks, this.config);
+    let { layers } = target.state;
+    let probability = this.#prediction?.probability ?? null;
+    let encodeMs = 0;
+    const looks = probability === null ? 1 + this.config.look_again : 1;
+    for (let look = 1; look <= looks; look++) {
+      const seen = await this.#lookedAt(clicks, layers, probability);
+      ({ layers } = seen);
+      encodeMs += seen.encodeMs;
+      probability = this.#rendered(layers, clicks);
+      if (look < looks) {
+        const clickMs = performance.now() - started - encodeMs;
+        const prediction = { probability, mask: this.#thresholded(probability), encodeMs, clickMs };
+        onGlance?.({ clicks, view: layers.at(-1).view, prediction });
+      }
     }
-    let { answer, encodeMs } = await this.#answer(view, clicks, state.layers);
-    if (views.isCutOff(view, answer.probability, height, width)) {
-      // The features of the whole photograph are there, so this costs one more click part.
-      ({ answer } = await this.#answer(this.#whole, clicks, state.layers));
-    }
-    const isHidden = (layer) => views.contains(answer.view.box, layer.view.box);
-    const layers = [...state.layers.filter((layer) => !isHidden(layer)), answer];
-    const rendered = this.#rendered(layers, clicks);
+    const mask = this.#thresholded(probability);
     const clickMs = performance.now() - started - encodeMs;
 
     encodeMs += this.#unreportedMs;
@@ -307,14 +315,34 @@ export class Predictor {
     target.history.add(click);
     target.states.length = clicks.length;
     target.states.push({ layers, encodeMs, clickMs });
-    this.#prediction = { ...rendered, encodeMs, clickMs };
+    this.#prediction = { probability, mask, encodeMs, clickMs };
     return this.#prediction;
   }
 
+  /**
+   * The layers with the network's next answer on top, and the time that encoding took; `known` is
+   * the probability so far, of which `layers` are the answers, or null.
+   */
+  async #lookedAt(clicks, layers, known) {
+    const { height, width } = this.#photograph;
+    let view = this.#whole;
+    if (known !== null) {
+      const present = layers.at(-1)?.view ?? this.#whole;
+      view = views.nextView(present, this.#plane(known), clicks, this.config);
+    }
+    let { answer, encodeMs } = await this.#answer(view, clicks, layers, known);
+    if (views.isCutOff(view, answer.probability, height, width)) {
+      // The features of the whole photograph are there, so this costs one more click part.
+      ({ answer } = await this.#answer(this.#whole, clicks, layers, known));
+    }
+    const isHidden = (layer) => views.contains(answer.view.box, layer.view.box);
+    return { layers: [...layers.filter((layer) => !isHidden(layer)), answer], encodeMs };
+  }
+
   /** The network's answer in a view, and the time that encoding the view took now. */
-  async #answer(view, clicks, layers) {
+  async #answer(view, clicks, layers, known) {
     const { features, ms } = await this.#featuresOf(view);
-    const maps = this.#clickMaps(view, clicks, layers);
+    const maps = this.#clickMaps(view, clicks, layers, known);
     const { height, width } = view;
     const logits = await this.#network.click(features, maps, height, width);
     return { answer: { view, probability: probabilityOf(logits) }, encodeMs: ms };
@@ -342,7 +370,7 @@ export class Predictor {
    * The maps of all clicks in a view, [height, width, C]: the last one added in place where the maps
    * of the ones before are there.
    */
-  #clickMaps(view, clicks, layers) {
+  #clickMaps(view, clicks, layers, known) {
     const { height, width } = view;
     const encoding = this.config.click_encoding;
     const before = clicks.slice(0, -1);
@@ -357,18 +385,18 @@ export class Predictor {
       addClick(maps, height, width, encoding, views.clickIn(view, click));
     }
     this.#maps = { view, clicks, maps };
-    if (encoding === "disks_and_previous" && this.#prediction !== null) {
+    if (encoding === "disks_and_previous" && known !== null) {
       const latest = layers.at(-1);
       const previous =
         latest && views.sameView(latest.view, view)
           ? latest.probability
-          : views.probabilityIn(view, this.#plane(this.#prediction.probability));
+          : views.probabilityIn(view, this.#plane(known));
       for (let i = 0; i < previous.length; i++) maps[3 * i + 2] = previous[i];
     }
     return maps;
   }
 
-  /** Probability and mask at the photograph's size, clicked pixels on their side. */
+  /** The probability at the photograph's size, clicked pixels on their side. */
   #rendered(layers, clicks) {
     const { height, width } = this.#photograph;
     const start = this.#target.mask;
@@ -380,7 +408,7 @@ export class Predictor {
       const [row, col] = pixelOf(click);
       probability[row * width + col] = click.isPositive ? 1 : 0;
     }
-    return { probability, mask: this.#thresholded(probability) };
+    return probability;
   }
 
   #thresholded(probability) {

@@ -54,6 +54,14 @@ export interface ImageOptions {
   onDecoded?: (decoded: { bitmap: ImageBitmap; isScaled: boolean }) => void;
 }
 
+export interface ClickOptions {
+  /**
+   * Called on the first click on an object with the mask of a first look, while the network looks
+   * again. Show it, so that nobody waits; the promise brings the mask that holds.
+   */
+  onGlance?: (glance: Snapshot) => void;
+}
+
 /**
  * Steps may be called without waiting for the one before: they are done in order, and a step whose
  * answer a newer one has made needless resolves to null; its click counts all the same.
@@ -86,7 +94,7 @@ export class Segmenter {
   ): Promise<Snapshot | null>;
 
   /** One more click. The first one must have label 1, unless there is a start mask. */
-  click(x: number, y: number, label?: 0 | 1): Promise<Snapshot | null>;
+  click(x: number, y: number, label?: 0 | 1, options?: ClickOptions): Promise<Snapshot | null>;
   /** These clicks instead of the present ones; costs only what differs. */
   setClicks(clicks: Point[]): Promise<Snapshot | null>;
   /** Without the latest click, exactly as it was. */

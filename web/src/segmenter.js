@@ -67,8 +67,9 @@ export class Segmenter {
     return snapshot && this.#remember(snapshot);
   }
 
-  click(x, y, label = 1) {
-    return this.#step("click", x, y, label);
+  async click(x, y, label = 1, { onGlance } = {}) {
+    const snapshot = await this.#send("click", [x, y, label], { onGlance });
+    return snapshot && this.#remember(snapshot);
   }
 
   setClicks(clicks) {
@@ -150,8 +151,8 @@ export class Segmenter {
     });
   }
 
-  #receive({ id, result, error, progress, decoded }) {
-    const { resolve, reject, onProgress, onDecoded } = this.#waiting.get(id);
+  #receive({ id, result, error, progress, decoded, glance }) {
+    const { resolve, reject, onProgress, onDecoded, onGlance } = this.#waiting.get(id);
     if (progress !== undefined) {
       onProgress?.(progress);
       return;
@@ -159,6 +160,11 @@ export class Segmenter {
     if (decoded !== undefined) {
       if (onDecoded) onDecoded(decoded);
       else decoded.bitmap.close();
+      return;
+    }
+    if (glance !== undefined) {
+      const snapshot = this.#remember(glance);
+      onGlance?.(snapshot);
       return;
     }
     this.#waiting.delete(id);

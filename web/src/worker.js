@@ -1,7 +1,7 @@
 /**
  * The worker behind `Segmenter`: it holds TensorFlow.js, the network and the workspace, so that the
  * page never waits for them. Messages in: {id, method, args}. Out: {id, result} or {id, error}, and
- * {id, progress} or {id, decoded} before it.
+ * {id, progress}, {id, decoded} or {id, glance} before it.
  */
 
 import * as tf from "@tensorflow/tfjs-core";
@@ -66,6 +66,10 @@ const steps = [
   ...["newObject", "selectObject", "removeObject"],
 ];
 for (const step of steps) actions[step] = (...args) => workspace[step](...args);
+actions.click = (x, y, label) =>
+  workspace.click(x, y, label, (glance) =>
+    postMessage({ id: answering, glance }, transferable(glance)),
+  );
 const withSnapshot = new Set([...steps, "setImage", "setMask"]);
 
 const queue = new RequestQueue({

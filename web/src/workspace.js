@@ -50,8 +50,13 @@ export class Workspace {
     this.#haveOthersChanged = true;
   }
 
-  async click(x, y, label) {
-    await this.#predictor.addClick(x, y, label);
+  /**
+   * @param {(snapshot: Snapshot) => void} [onGlance] called with what there is to show before the
+   *   network looks again, see `Predictor.addClick`
+   */
+  async click(x, y, label, onGlance) {
+    const tell = (glance) => onGlance?.(this.snapshot(glance));
+    await this.#predictor.addClick(x, y, label, tell);
   }
 
   async setClicks(points) {
@@ -119,11 +124,14 @@ export class Workspace {
     return prediction ? prediction.probability.slice() : new Float32Array(height * width);
   }
 
-  /** @returns {Snapshot} with copies, which may be transferred */
-  snapshot() {
+  /**
+   * @param {import("./predictor.js").Glance} seen what is shown of the present object
+   * @returns {Snapshot} with copies, which may be transferred
+   */
+  snapshot(seen = this.#predictor) {
     const predictor = this.#predictor;
     const { height, width } = predictor.imageSize;
-    const { prediction, clicks, view } = predictor;
+    const { prediction, clicks, view } = seen;
     const mask = prediction && prediction.mask.slice();
     let area = 0;
     if (mask) for (let i = 0; i < mask.length; i++) area += mask[i];

@@ -184,13 +184,14 @@ def fake_network() -> keras.Model:
     return model
 
 
-def session() -> dict:
+def session(look_again: int) -> dict:
     """A predictor led through clicks, undo, redo, a start mask and a removed click."""
+    settings = {**SETTINGS, "look_again": look_again}
     height, width = 90, 130
     boxes = [[30, 40, 52, 70]]
     photograph = noise(height, width, 3, bits=6)
     photograph[rectangles(height, width, boxes)] += 150
-    predictor = Predictor(fake_network(), PredictorConfig(**SETTINGS))
+    predictor = Predictor(fake_network(), PredictorConfig(**settings))
     predictor.set_image(photograph)
     start = [[31, 41, 40, 50]]
     first = [[50, 40, 1], [80, 70, 1], [45, 32, 0]]
@@ -222,7 +223,7 @@ def session() -> dict:
     return {
         "size": [height, width],
         "boxes": boxes,
-        "settings": SETTINGS,
+        "settings": settings,
         "steps": steps,
     }
 
@@ -246,7 +247,7 @@ def golden() -> dict:
         "maps": maps(),
         "views": view_walks(),
         "masks": masks(),
-        "session": session(),
+        "sessions": [session(look_again) for look_again in (0, 2)],
     }
 
 

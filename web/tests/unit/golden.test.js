@@ -108,8 +108,7 @@ test("COCO JSON, index map and palette", () => {
   assert.deepEqual([...vocPalette()], palette);
 });
 
-test("a session: clicks, undo, redo, a start mask, a removed click", async () => {
-  const { size, boxes, settings, steps } = golden.session;
+async function replay({ size, boxes, settings, steps }) {
   const [height, width] = size;
   const data = noise(height, width, 3, 6);
   const bright = rectangles(height, width, boxes);
@@ -139,4 +138,10 @@ test("a session: clicks, undo, redo, a start mask, a removed click", async () =>
   assert.ok(seenViews.size >= 3, "the session does not zoom in");
   predictor.dispose();
   assert.equal(network.held, 0);
-});
+}
+
+for (const session of golden.sessions) {
+  const name = `looking again ${session.settings.look_again} times`;
+  test(`a session, ${name}: clicks, undo, redo, a start mask, a removed click`, () =>
+    replay(session));
+}

@@ -28,14 +28,14 @@ const OBJECTS = [
 ];
 
 /** A workspace on a dark photograph with two bright rectangles. */
-async function makeWorkspace() {
+async function makeWorkspace(settings = {}) {
   const bright = rectangles(HEIGHT, WIDTH, OBJECTS);
   const data = Uint8Array.from(
     { length: 3 * bright.length },
     (_, i) => 40 + 180 * bright[Math.floor(i / 3)],
   );
   const network = new FakeNetwork();
-  const workspace = new Workspace(new Predictor(network, CONFIG));
+  const workspace = new Workspace(new Predictor(network, { ...CONFIG, ...settings }));
   await workspace.setImage({ data, height: HEIGHT, width: WIDTH });
   return { workspace, network };
 }
@@ -122,6 +122,22 @@ test("several objects keep their clicks, undo and redo", async () => {
   workspace.redo();
   assert.equal(network.clicked, calls);
   assert.deepEqual(workspace.snapshot().clicks, [{ x: 60, y: 30, label: 1 }]);
+});
+
+test("the first look at an object can be shown while the network looks again", async () => {
+  const { workspace, network } = await makeWorkspace({ look_again: 1 });
+  const glances = [];
+  await workspace.click(10, 10, 1, (glance) => {
+    assert.equal(network.clicked, 1);
+    glances.push(glance);
+  });
+  assert.equal(network.clicked, 2);
+  assert.deepEqual(
+    glances.map(({ clicks, canUndo, area }) => ({ clicks, canUndo, isEmpty: area === 0 })),
+    [{ clicks: [{ x: 10, y: 10, label: 1 }], canUndo: true, isEmpty: false }],
+  );
+  await workspace.click(12, 12, 1, (glance) => glances.push(glance));
+  assert.equal(glances.length, 1);
 });
 
 test("objects are removed, and the last one leaves an empty one", async () => {
