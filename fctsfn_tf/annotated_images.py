@@ -137,6 +137,10 @@ class Dataset:
     images: tuple[AnnotatedImage, ...]
     is_empty_allowed: bool = False
 
+    def has_any(self, names: Collection[str]) -> bool:
+        """Whether the stem of a photograph's file is among `names`."""
+        return any(image.image_path.stem in names for image in self.images)
+
     def only(self, names: Collection[str]) -> Dataset:
         """The photographs whose files' stems are among `names`.
 

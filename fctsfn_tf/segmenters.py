@@ -38,11 +38,14 @@ class Segmenter:
             what the preset says.
         is_flipped: whether the network also answers for the mirrored photograph, and both answers
             are averaged.
+        look_again: how often the network looks again after the first click; None for what the
+            preset says.
     """
 
     name: str
     zoom_in: bool | None = None
     is_flipped: bool = False
+    look_again: int | None = None
 
     @property
     def is_classical(self) -> bool:
@@ -65,14 +68,17 @@ class Segmenter:
         model, config = load_preset(self.name)
         # The protocol says how the probability becomes a mask.
         config = replace(config, graph_cut=False)
-        if self.zoom_in is not None:
-            config = replace(config, zoom_in=self.zoom_in)
+        asked = {"zoom_in": self.zoom_in, "look_again": self.look_again}
+        given = {key: value for key, value in asked.items() if value is not None}
+        config = replace(config, **given)
         digest = hashlib.sha256()
         for weight in model.get_weights():
             digest.update(np.ascontiguousarray(weight).tobytes())
         # A preset that was trained further keeps its name: the digest tells them apart.
         name = f"{Path(self.name).name}@{digest.hexdigest()[:12]}"
         name += f", {'' if config.zoom_in else 'no '}zoom-in"
+        if config.look_again:
+            name += f", {1 + config.look_again} looks"
         segment = PredictorSegment(Predictor(model, config))
         if not self.is_flipped:
             return name, segment
@@ -80,9 +86,10 @@ class Segmenter:
         return f"{name}, flipped", FlippedSegment(segment, mirrored)
 
     def _classical(self) -> tuple[str, Segment]:
-        if self.zoom_in or self.is_flipped:
+        if self.zoom_in or self.is_flipped or self.look_again:
             raise InputError(
-                f"Zoom-in and flip are for networks. Leave them out. Received {self.name}."
+                "Zoom-in, flip and looking again are for networks. Leave them out. "
+                f"Received {self.name}."
             )
         # A library that is not installed is named at once, not object by object.
         BASELINES[self.name](

@@ -18,6 +18,7 @@ from fctsfn_tf.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.clicks_file import read_clicks_file
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.commands.evaluate import BASELINE_NAMES, CHOICE_NAMES, DATASET_NAMES
+from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.mask_formats import read_mask
 from fctsfn_tf.results import ObjectResult, Results, read_results, write_results
@@ -481,14 +482,16 @@ def test_evaluate(tmp_path, light, evaluations, capsys):
 
 def test_evaluate_with_every_option(tmp_path, light, evaluations):
     names = {name: tmp_path / f"r.{name}" for name in ("output", "markdown", "csv")}
-    given = "--dataset voc2012 --data DIR --split train --model x --no-zoom-in --flip"
+    given = (
+        "--dataset voc2012 --data DIR --split train --model x --no-zoom-in --flip --look-again 2"
+    )
     more = "--protocol paper --no-graph-cut --max-clicks 3 --until 0.9 --jitter --seed 5"
     last = "--limit 2 --shard 2/3 --workers 4 --decidability all-positive --force"
     files = [f"--{name}={path}" for name, path in names.items()]
     assert cli.main(["evaluate", *f"{given} {more} {last}".split(), *files]) == 0
     ((dataset, segmenter, protocol, options),) = evaluations
     assert dataset == ("voc2012", Path("DIR"), "train")
-    assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True)
+    assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2)
     assert protocol == evaluation.Protocol(
         "paper",
         max_clicks=3,
@@ -509,6 +512,34 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
     }
     assert "mean clicks (NoC)" in names["markdown"].read_text()
     assert names["csv"].read_text().splitlines()[1].startswith("only,,1,1,1")
+
+
+@pytest.fixture
+def splits(tmp_path):
+    """A file of --splits by its content."""
+
+    def write(content):
+        path = tmp_path / "splits.json"
+        path.write_text(content)
+        return path
+
+    return write
+
+
+def test_evaluate_what_training_holds_out(
+    shapes_directory, splits, light, evaluations, monkeypatch
+):
+    dataset = open_dataset(shapes_directory)
+    monkeypatch.setattr(benchmark_sets, "open_benchmark_set", lambda *given: dataset)
+    path = splits('{"train": ["1"], "val": ["2", "5"]}')
+    assert cli.main(["evaluate", "--data", "d", "--splits", str(path)]) == 0
+    assert [image.image_path.stem for image in evaluations[0][0].images] == ["2", "5"]
+
+
+@pytest.mark.parametrize("content", ["no", "[]", '{"train": []}', '{"val": 3}', '{"val": ["x"]}'])
+def test_splits_without_photographs_are_refused(shapes_directory, splits, content):
+    with pytest.raises(InputError, match="list 'val'"):
+        shared.validation_names(splits(content), [open_dataset(shapes_directory)])
 
 
 def test_evaluate_a_classical_method_needs_no_network(monkeypatch, evaluations):

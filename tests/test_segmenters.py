@@ -91,13 +91,16 @@ def test_zoom_in_and_flip_are_switches_and_stand_in_the_name(made):
     assert isinstance(segment, FlippedSegment)
     assert [stub.settings[1].zoom_in for stub in made] == [False, False]
     assert made[0] is not made[1]
+    name, segment = Segmenter("compact", look_again=2).build()
+    assert name.endswith(", zoom-in, 3 looks")
+    assert made[2].settings[1].look_again == 2
 
 
 def test_a_classical_method_by_name():
     segmenter = Segmenter("grabcut")
     assert segmenter.is_classical
     assert segmenter.build() == ("grabcut, seeds of 5 px", BASELINES["grabcut"])
-    for settings in ({"zoom_in": True}, {"is_flipped": True}):
+    for settings in ({"zoom_in": True}, {"is_flipped": True}, {"look_again": 1}):
         with pytest.raises(InputError, match="for networks"):
             replace(segmenter, **settings).build()
 

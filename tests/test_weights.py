@@ -1,5 +1,6 @@
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -110,9 +111,25 @@ def test_another_width_is_refused_before_anything_changes(small_vgg16):
         np.testing.assert_array_equal(old, new)
 
 
-def test_weights_argument_initialises_from_a_file(small_vgg16, tmp_path, monkeypatch):
-    path = tmp_path / "vgg16.weights.h5"
-    small_vgg16.save_weights(path)
+def save_as_keras_applications_does(model, path):
+    """The layout of vgg16_weights_tf_dim_ordering_tf_kernels.h5, which is Keras 1's."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}_{kind}_1:0" for kind in "Wb"][: len(layer.weights)]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, array in zip(names, layer.get_weights(), strict=True):
+                group[name] = array
+
+
+@pytest.mark.parametrize("name", ["vgg16_weights_tf_dim_ordering_tf_kernels.h5", "a.weights.h5"])
+def test_weights_argument_initialises_from_a_file(small_vgg16, tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    if name.endswith(".weights.h5"):
+        small_vgg16.save_weights(path)
+    else:
+        save_as_keras_applications_does(small_vgg16, path)
 
     def vgg16(include_top, weights):
         assert include_top

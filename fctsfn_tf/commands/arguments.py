@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import printable
+
 if TYPE_CHECKING:
+    from fctsfn_tf.annotated_images import Dataset
     from fctsfn_tf.predictor import Predictor
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -57,6 +64,27 @@ def add_predictor_arguments(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="cut the mask along the photograph's edges",
     )
+
+
+def validation_names(splits: Path, datasets: Iterable[Dataset]) -> set[str]:
+    """The photographs that a file of --splits holds out: the stems in its list "val".
+
+    Raises:
+        InputError: the file is not JSON, has no such list, or names no photograph that is there.
+    """
+    try:
+        names = set(json.loads(splits.read_text(encoding="utf-8"))["val"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{printable(splits)} must be a JSON file with a list 'val' of photographs' stems. "
+            f"Received: {error!r:.80}"
+        ) from None
+    if not any(one.has_any(names) for one in datasets):
+        raise InputError(
+            f"The list 'val' of {printable(splits)} must name photographs of DATA by their stems. "
+            f"Received {printable(', '.join(map(str, sorted(names))) or 'none'):.80}."
+        )
+    return names
 
 
 def count(text: str) -> int:

@@ -62,6 +62,12 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--split", metavar="NAME", help="one of the data set's lists, such as val")
     group.add_argument(
+        "--splits",
+        type=Path,
+        metavar="FILE",
+        help='JSON with a list "val" of photographs\' stems: those only, as in `fctsfn train`',
+    )
+    group.add_argument(
         "--limit", type=shared.count, metavar="N", help="the first N photographs only"
     )
     group.add_argument(
@@ -85,6 +91,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         "--zoom-in",
         action=argparse.BooleanOptionalAction,
         help="let the network look at the object alone, or not, whatever the preset says",
+    )
+    group.add_argument(
+        "--look-again",
+        type=shared.count,
+        metavar="N",
+        help="let the network look N times more after the first click, whatever the preset says",
     )
     group.add_argument(
         "--flip", action="store_true", help="average with the answer for the mirrored photograph"
@@ -146,11 +158,13 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         if path is not None:
             check_writable(path, arguments.force)
     dataset = open_benchmark_set(arguments.dataset, arguments.data, arguments.split)
+    if arguments.splits is not None:
+        dataset = dataset.only(shared.validation_names(arguments.splits, [dataset]))
     if arguments.model not in BASELINE_NAMES:
         shared.import_quietly()
     results = evaluate_dataset(
         dataset,
-        Segmenter(_model_name(arguments), arguments.zoom_in, arguments.flip),
+        Segmenter(_model_name(arguments), arguments.zoom_in, arguments.flip, arguments.look_again),
         protocol,
         data=arguments.dataset or arguments.data.resolve().name,
         min_share=BENCHMARK_SETS.get(arguments.dataset, FOLDER).min_share,

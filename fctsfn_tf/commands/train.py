@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -216,7 +215,7 @@ def _training_data(arguments: argparse.Namespace) -> TrainingData:
         validation = open_dataset(arguments.data[0], split=arguments.validation_split)
     else:
         names = _held_out(datasets, arguments.splits)
-        validation = next(one for one in datasets if _has_any(one, names)).only(names)
+        validation = next(one for one in datasets if one.has_any(names)).only(names)
         datasets = [one.without(names) for one in datasets]
     left_out: list[str] | None = [] if arguments.unusable == "skip" else None
     samples = [] if validation is None else validation.samples(MIN_OBJECT_SHARE, left_out)
@@ -245,23 +244,7 @@ def _held_out(datasets: Sequence[Dataset], splits: Path | None) -> set[str]:
                 "(--validation-objects 0)."
             )
         return names
-    try:
-        names = set(json.loads(splits.read_text(encoding="utf-8"))["val"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{printable(splits)} must be a JSON file with a list 'val' of photographs' stems. "
-            f"Received: {error!r:.80}"
-        ) from None
-    if not any(_has_any(one, names) for one in datasets):
-        raise InputError(
-            f"The list 'val' of {printable(splits)} must name photographs of DATA by their stems. "
-            f"Received {printable(', '.join(map(str, sorted(names))) or 'none'):.80}."
-        )
-    return names
-
-
-def _has_any(dataset: Dataset, names: set[str]) -> bool:
-    return any(image.image_path.stem in names for image in dataset.images)
+    return shared.validation_names(splits, datasets)
 
 
 def _changed(recipes: Sequence[Any], arguments: argparse.Namespace) -> list[Any]:
