@@ -70,22 +70,32 @@ def fold(model: keras.Model) -> keras.Model:
 def _folded_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
     """The weights of the layers of the copy, by name; a BatchNorm that is carried has none."""
     weights = {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
-    producers, num_readers = _graph(network)
+    carriers_of = {norm.name: carriers for norm, carriers in carried_norms(network)}
     for operation in network.operations:  # from the inputs to the outputs
         if not isinstance(operation, layers.BatchNormalization):
             continue
-        factor, offset = _factor_and_offset(operation)
-        carriers = _carriers(operation.input, producers, num_readers)
-        if carriers is None:
+        factor, offset = factor_and_offset(operation)
+        if operation.name not in carriers_of:
             weights[operation.name] = [factor.reshape(1, 1, -1, 1), offset]
             continue
         del weights[operation.name]
+        carriers = carriers_of[operation.name]
         for layer in carriers:
-            weights[layer.name] = _scaled(layer, weights[layer.name], factor)
+            weights[layer.name] = scaled(layer, weights[layer.name], factor)
         # The offset counts once, so one summand takes it.
         kernel, *bias = weights[carriers[0].name]
         weights[carriers[0].name] = [kernel, sum(bias, offset)]
     return weights
+
+
+def carried_norms(
+    network: keras.Model,
+) -> list[tuple[layers.BatchNormalization, list[layers.Layer]]]:
+    """Every BatchNorm that convolutions can carry, with these, from the inputs to the outputs."""
+    producers, num_readers = _graph(network)
+    norms = [one for one in network.operations if isinstance(one, layers.BatchNormalization)]
+    found = [(norm, _carriers(norm.input, producers, num_readers)) for norm in norms]
+    return [(norm, carriers) for norm, carriers in found if carriers is not None]
 
 
 def _graph(network: keras.Model) -> tuple[dict[int, keras.Operation], dict[int, int]]:
@@ -123,7 +133,7 @@ def _carriers(
     return None
 
 
-def _factor_and_offset(layer: layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+def factor_and_offset(layer: layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """What BatchNorm does to each channel in inference mode: x · factor + offset, float64."""
     mean, variance = (
         keras.ops.convert_to_numpy(value).astype(np.float64)
@@ -135,7 +145,7 @@ def _factor_and_offset(layer: layers.BatchNormalization) -> tuple[np.ndarray, np
     return factor, beta - mean * factor
 
 
-def _scaled(layer: layers.Layer, weights: list[np.ndarray], factor: np.ndarray) -> list[np.ndarray]:
+def scaled(layer: layers.Layer, weights: list[np.ndarray], factor: np.ndarray) -> list[np.ndarray]:
     """Kernel and, where there is one, bias of a convolution whose output channels are multiplied by
     `factor`."""
     kernel, *bias = weights

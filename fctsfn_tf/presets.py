@@ -64,11 +64,14 @@ class PresetFacts(NamedTuple):
         name: of a shipped preset or a directory, or "hf://owner/name".
         weights_sha256: of its weight file, in hexadecimal.
         model_card: Markdown; empty where it has none.
+        builder, arguments: what built its network, see `save_preset`.
     """
 
     name: str
     weights_sha256: str
     model_card: str
+    builder: str
+    arguments: dict[str, Any]
 
 
 def preset_names() -> list[str]:
@@ -106,6 +109,8 @@ def preset_facts(preset: str | Path = DEFAULT_PRESET) -> PresetFacts:
         str(preset) if str(preset).startswith(HUB_PREFIX) else directory.resolve().name,
         settings["weights"]["sha256"],
         card.read_text(encoding="utf-8") if card.is_file() else "",
+        settings["builder"],
+        settings["arguments"],
     )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
+from fctsfn_tf.quantization import on_grid
 
 LOCK = Path(__file__).parent / "tfjs_converter.txt"
 # TensorFlow 2.19 and its decision forests have wheels for these; the lock was made with the first.
@@ -31,19 +32,18 @@ INSTALL_COMMAND = "fctsfn install-tfjs"
 # Says that the installation is whole, and of which lock; written last.
 STAMP = "fctsfn-tfjs-converter.txt"
 MODEL_FILE = "model.json"
+BINARY_FILE = "weights.bin"
 
 # What the converter is told, by the dtype of the export. With uint8 only the kernels of ordinary
-# convolutions are stored so, by one factor for the whole kernel; they are nearly all of the bytes.
-# Depthwise kernels and biases differ too much between channels for one factor: float16. Constants,
-# such as the mean of an image, stay float32.
+# convolutions are stored so (`pack_kernels`), by one step for the whole kernel; they are nearly all
+# of the bytes. Depthwise kernels differ too much between channels for one step: float16. Biases are
+# few and stay float32, as do constants, such as the mean of an image.
 QUANTIZATION = {
     "float32": (),
     "float16": ("--quantize_float16=*/ReadVariableOp,*/Squeeze,*/Reshape",),
-    "uint8": (
-        "--quantize_uint8=*/convolution/ReadVariableOp",
-        "--quantize_float16=*/depthwise/ReadVariableOp,*/Squeeze,*/Reshape",
-    ),
+    "uint8": ("--quantize_float16=*/depthwise/ReadVariableOp",),
 }
+CONVOLUTION_KERNEL = "/convolution/ReadVariableOp"
 # Last part of a weight's name in model.json → the Keras variable that it was.
 KERNEL_OR_BIAS = {
     "convolution/ReadVariableOp": "kernel",
@@ -152,6 +152,8 @@ def convert(saved_model: Path, target: Path, outputs: list[str], dtype: str) -> 
     model = json.loads((target / MODEL_FILE).read_text(encoding="utf-8"))
     name_tensors(model, outputs)
     flatten_biases(model)
+    if dtype == "uint8":
+        pack_kernels(model, target)
     text = json.dumps(model, separators=(",", ":"))
     (target / MODEL_FILE).write_text(text, encoding="utf-8")
 
@@ -193,6 +195,32 @@ def flatten_biases(model: dict[str, Any]) -> None:
             shape["dim"] = shape["dim"][-1:]
 
 
+def pack_kernels(model: dict[str, Any], folder: Path) -> None:
+    """Store the kernels of ordinary convolutions as bytes: the content of a model.json, in place,
+    and its binary files.
+
+    The converter's own quantization chooses steps that keep no kernel on the grid on which
+    `quantization.quantize` has put it.
+    """
+    parts = []
+    for entry, stored in _stored_weights(model, folder):
+        if entry["name"].endswith(CONVOLUTION_KERNEL):
+            stored, step, least = on_grid(stored)
+            entry["quantization"] = {
+                "dtype": "uint8",
+                "scale": step,
+                "min": least,
+                "original_dtype": "float32",
+            }
+        parts.append(stored.tobytes())
+    groups = model["weightsManifest"]
+    for name in (name for group in groups for name in group["paths"]):
+        (folder / name).unlink()
+    (folder / BINARY_FILE).write_bytes(b"".join(parts))
+    entries = list(weight_entries(model))
+    model["weightsManifest"] = [{"paths": [BINARY_FILE], "weights": entries}]
+
+
 def read_weights(path: Path) -> dict[tuple[str, str], np.ndarray]:
     """The weights that a graph model computes with, as float32.
 
@@ -204,21 +232,29 @@ def read_weights(path: Path) -> dict[tuple[str, str], np.ndarray]:
         the name of a layer that was called before.
     """
     model = json.loads(path.read_text(encoding="utf-8"))
-    names = [name for group in model["weightsManifest"] for name in group["paths"]]
-    data = b"".join((path.parent / name).read_bytes() for name in names)
     weights = {}
-    start = 0
-    for entry in weight_entries(model):
-        quantization = entry.get("quantization", {"dtype": entry["dtype"]})
-        count = math.prod(entry["shape"])
-        values = np.frombuffer(data, quantization["dtype"], count, start).reshape(entry["shape"])
-        start += values.nbytes
+    for entry, stored in _stored_weights(model, path.parent):
         for ending, variable in KERNEL_OR_BIAS.items():
             if entry["name"].endswith(f"/{ending}"):
                 layer = entry["name"].removesuffix(f"/{ending}").rpartition("/")[2]
-                scale, least = quantization.get("scale", 1.0), quantization.get("min", 0.0)
-                weights[layer, variable] = (values * scale + least).astype(np.float32)
+                how = entry.get("quantization", {})
+                values = stored * how.get("scale", 1.0) + how.get("min", 0.0)
+                weights[layer, variable] = values.astype(np.float32)
     return weights
+
+
+def _stored_weights(
+    model: dict[str, Any], folder: Path
+) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """What the content of a model.json says of each weight, and the numbers as they are stored."""
+    names = [name for group in model["weightsManifest"] for name in group["paths"]]
+    data = b"".join((folder / name).read_bytes() for name in names)
+    start = 0
+    for entry in weight_entries(model):
+        dtype = entry.get("quantization", entry)["dtype"]
+        stored = np.frombuffer(data, dtype, math.prod(entry["shape"]), start)
+        start += stored.nbytes
+        yield entry, stored.reshape(entry["shape"])
 
 
 def weight_entries(model: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -42,6 +42,7 @@ CORE_TESTS = [
     "tests/test_optimizers.py",
     "tests/test_package.py",
     "tests/test_predictor.py",
+    "tests/test_resuming.py",
     "tests/test_streaming_metrics.py",
     "tests/test_training.py",
 ]
