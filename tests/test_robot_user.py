@@ -1,5 +1,6 @@
 """The robot user against brute force and error masks made by hand."""
 
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -108,6 +109,52 @@ def test_rules_agree_with_brute_force_on_random_errors(rule, oracle):
             for _ in range(trial % 4)
         ]
         assert rule(mask, gt_mask, ignore, clicked) == oracle(mask, gt_mask, ignore, clicked)
+
+
+class PublishedClicker:
+    """RITM's clicker as its published evaluation works: one state per object, whole images."""
+
+    def __init__(self, gt_mask, ignore):
+        self.gt_mask, self.is_counted = gt_mask, ~ignore
+        self.is_free = np.ones(gt_mask.shape, bool)
+
+    def depth(self, error):
+        padded = np.pad((error & self.is_counted).astype(np.uint8), 1)
+        return cv2.distanceTransform(padded, cv2.DIST_L2, 0)[1:-1, 1:-1] * self.is_free
+
+    def click_on(self, mask):
+        missed, false = self.depth(self.gt_mask & ~mask), self.depth(mask & ~self.gt_mask)
+        is_positive = missed.max() > false.max()
+        depth = missed if is_positive else false
+        rows, cols = np.where(depth == depth.max())
+        self.is_free[rows[0], cols[0]] = False
+        return Click(int(rows[0]), int(cols[0]), bool(is_positive))
+
+
+def test_sequences_are_those_of_the_published_clicker():
+    """Twenty clicks on masks that change, as blobs and as noise; pixel by pixel, in order."""
+    rng, num_compared = np.random.default_rng(8), 0
+    for sigma in (0, 0.7, 2, 5, 9):
+        for _ in range(8):
+            size = rng.integers(40, 90, 2)
+            gt_mask, ignore = (
+                ndimage.gaussian_filter(rng.normal(size=size), sigma) > limit * 0.3 / (1 + sigma)
+                for limit in (0, 3)
+            )
+            published, clicks = PublishedClicker(gt_mask, ignore), []
+            mask = np.zeros(size, bool)
+            for _ in range(20):
+                expected = published.click_on(mask)
+                click = next_click_ritm(mask, gt_mask, ignore, clicks)
+                if not ((mask ^ gt_mask) & ~ignore).any():  # the published one clicks all the same
+                    assert click is None
+                    break
+                assert click == expected
+                clicks.append(click)
+                num_compared += 1
+                wrong = ndimage.gaussian_filter(rng.normal(size=size), sigma) > 0.1 / (1 + sigma)
+                mask = gt_mask ^ wrong
+    assert num_compared > 500
 
 
 def test_distances_are_exact_on_large_errors():
