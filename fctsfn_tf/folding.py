@@ -12,7 +12,7 @@ LiteRT's converter then loses the number of channels and falls back to TensorFlo
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -70,7 +70,7 @@ def fold(model: keras.Model) -> keras.Model:
 def _folded_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
     """The weights of the layers of the copy, by name; a BatchNorm that is carried has none."""
     weights = {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
-    carriers_of = {norm.name: carriers for norm, carriers in carried_norms(network)}
+    carriers_of = {carried.norm.name: carried.convolutions for carried in carried_norms(network)}
     for operation in network.operations:  # from the inputs to the outputs
         if not isinstance(operation, layers.BatchNormalization):
             continue
@@ -88,14 +88,33 @@ def _folded_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
     return weights
 
 
-def carried_norms(
-    network: keras.Model,
-) -> list[tuple[layers.BatchNormalization, list[layers.Layer]]]:
-    """Every BatchNorm that convolutions can carry, with these, from the inputs to the outputs."""
+class CarriedNorm(NamedTuple):
+    """A BatchNorm that convolutions can carry.
+
+    Attributes:
+        norm: reads a sum of what the convolutions give.
+        convolutions: the summands' ends.
+        norms_between: BatchNorms on the way from a convolution to `norm`.
+    """
+
+    norm: layers.BatchNormalization
+    convolutions: list[layers.Layer]
+    norms_between: list[layers.BatchNormalization]
+
+
+def carried_norms(network: keras.Model) -> list[CarriedNorm]:
+    """Every BatchNorm that convolutions can carry, from the inputs to the outputs."""
     producers, num_readers = _graph(network)
-    norms = [one for one in network.operations if isinstance(one, layers.BatchNormalization)]
-    found = [(norm, _carriers(norm.input, producers, num_readers)) for norm in norms]
-    return [(norm, carriers) for norm, carriers in found if carriers is not None]
+    found = []
+    for norm in network.operations:
+        if not isinstance(norm, layers.BatchNormalization):
+            continue
+        carriers = _carriers(norm.input, producers, num_readers)
+        if carriers is not None:
+            between = [one for one in carriers if isinstance(one, layers.BatchNormalization)]
+            convolutions = [one for one in carriers if one not in between]
+            found.append(CarriedNorm(norm, convolutions, between))
+    return found
 
 
 def _graph(network: keras.Model) -> tuple[dict[int, keras.Operation], dict[int, int]]:
@@ -117,8 +136,8 @@ def _graph(network: keras.Model) -> tuple[dict[int, keras.Operation], dict[int, 
 def _carriers(
     tensor: keras.KerasTensor, producers: dict[int, keras.Operation], num_readers: dict[int, int]
 ) -> list[layers.Layer] | None:
-    """The convolutions of which `tensor` is the sum; None where anything else is in it, or where
-    anything else reads one of them."""
+    """The convolutions of which `tensor` is the sum, and BatchNorms on the way to them; None where
+    anything else is in it, or where anything else reads one of them."""
     if num_readers[id(tensor)] > 1:
         return None
     producer = producers[id(tensor)]
@@ -126,7 +145,9 @@ def _carriers(
         return [producer] if producer.activation is keras.activations.linear else None
     # A BatchNorm before this one is carried already, or no convolution stands behind it.
     if isinstance(producer, (*TRANSPARENT, layers.BatchNormalization)):
-        return _carriers(producer.input, producers, num_readers)
+        found = _carriers(producer.input, producers, num_readers)
+        is_norm = isinstance(producer, layers.BatchNormalization)
+        return [*found, producer] if is_norm and found is not None else found
     if isinstance(producer, layers.Add):
         found = [_carriers(summand, producers, num_readers) for summand in producer.input]
         return None if None in found else list(itertools.chain(*found))

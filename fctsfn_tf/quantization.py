@@ -39,10 +39,13 @@ def quantize(model: keras.Model) -> None:
     Args:
         model: a functional model, such as `compact_network`.
     """
-    for norm, carriers in carried_norms(model):
+    for norm, convolutions, norms_between in carried_norms(model):
         factor, _ = factor_and_offset(norm)
-        for layer in carriers:
+        for layer in convolutions:
             layer.set_weights(scaled(layer, layer.get_weights(), factor))
+        for between in norms_between:  # their own factors are one already
+            _set_factor_to_one(between, factor)
+            between.beta.assign(ops.convert_to_numpy(between.beta) * factor)
         _set_factor_to_one(norm, factor)
     for layer in model.layers:
         if isinstance(layer, layers.DepthwiseConv2D):
