@@ -1,7 +1,8 @@
 """Figures: mean IoU against clicks, and sheets of photographs with clicks and masks.
 
 Colours are Okabe and Ito's, which people with any colour vision tell apart; every curve has a
-marker of its own too, and clicks differ by shape as well.
+marker of its own too, and clicks differ by shape as well. Where there are more curves than colours,
+the further ones are dashed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.metrics import MAX_CLICKS
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-MARKERS = "osD^vPX*"
+MARKERS = "osD^vPX*<>ph"
 DOTS_PER_INCH = 110
 LEGEND_COLUMNS = 5
 OBJECT_COLOUR, POSITIVE_COLOUR, NEGATIVE_COLOUR = (0, 114, 178), "#009E73", "#D55E00"
@@ -51,6 +52,8 @@ def curves(title: str, panels: Sequence[Panel]) -> bytes:
         InputError: Matplotlib is not installed.
     """
     pyplot = _pyplot()
+    # A set of axes without anything in it says nothing; if all are, they say just that.
+    panels = [panel for panel in panels if _is_measured(panel) or panel.reported] or panels
     named = (name for panel in panels for name in (*panel.reported, *panel.curves))
     names = list(dict.fromkeys(named))
     columns = min(2, len(panels))
@@ -60,46 +63,55 @@ def curves(title: str, panels: Sequence[Panel]) -> bytes:
     )
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
-    handles: dict[str, object] = {}
     for axis, panel in zip(axes.flat, panels, strict=False):
         for index, name in enumerate(names):
-            style = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-            handles |= _drawn(axis, name, panel, *style)
+            _draw_method(axis, name, panel, _style(index))
         axis.set(title=panel.title, xlabel="Number of clicks", ylabel="Mean IoU (%)", ylim=(0, 100))
-        axis.set_xticks([1, *range(5, MAX_CLICKS + 1, 5)])
+        axis.set(xlim=(0.3, MAX_CLICKS + 0.7), xticks=[1, *range(5, MAX_CLICKS + 1, 5)])
         axis.grid(alpha=0.3)
-        if not any(len(curve) for curve in panel.curves.values()):
+        if not _is_measured(panel):
             place = {"ha": "center", "transform": axis.transAxes, "color": "#555555"}
             axis.text(0.5, 0.06, "nothing measured here", **place)
     figure.suptitle(title)
-    figure.legend(
-        handles.values(), handles, loc="lower center", ncols=LEGEND_COLUMNS, fontsize="small"
-    )
-    legend_rows = -(-len(handles) // LEGEND_COLUMNS)
-    figure.tight_layout(rect=(0, (0.3 + 0.22 * legend_rows) / figure.get_figheight(), 1, 1))
+    # What a name looks like, whether or not every set of axes has it.
+    handles = [axes.flat[0].plot([], [], **_style(index))[0] for index in range(len(names))]
+    figure.legend(handles, names, loc="lower center", ncols=LEGEND_COLUMNS, fontsize="small")
+    legend_rows = -(-len(names) // LEGEND_COLUMNS)
+    below = (0.15 + 0.22 * legend_rows) / figure.get_figheight()
+    figure.tight_layout(rect=(0, below, 1, 1))
     return _png(pyplot, figure)
 
 
-def _drawn(
+def _is_measured(panel: Panel) -> bool:
+    return any(len(curve) for curve in panel.curves.values())
+
+
+def _style(index: int) -> dict[str, object]:
+    """How Matplotlib draws the curve of the method number `index`."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": "-" if index < len(COLOURS) else "--",
+        "markersize": 4,
+        "linewidth": 1.5,
+    }
+
+
+def _draw_method(
     axis,  # noqa: ANN001 (Matplotlib may not be there)
     name: str,
     panel: Panel,
-    colour: str,
-    marker: str,
-) -> dict[str, object]:
-    """Draw one method's curve and reported points; {its name in the legend: what was drawn}."""
-    handles: dict[str, object] = {}
+    style: Mapping[str, object],
+) -> None:
+    """One method's curve, and its reported points hollow on top of all curves."""
     percents = [100 * value for value in panel.curves.get(name, ())]
     if percents:
-        numbers = range(1, len(percents) + 1)
-        style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.5}
-        (handles[name],) = axis.plot(numbers, percents, **style)
+        axis.plot(range(1, len(percents) + 1), percents, **style)
     points = panel.reported.get(name, {})
     if points:
         percents = [100 * value for value in points.values()]
-        style = {"edgecolors": colour, "marker": marker, "facecolors": "none", "linewidths": 1.4}
-        handles[f"{name}, paper"] = axis.scatter(list(points), percents, s=55, **style)
-    return handles
+        hollow = {"facecolors": "white", "edgecolors": style["color"], "marker": style["marker"]}
+        axis.scatter(list(points), percents, s=55, linewidths=1.4, zorder=3, **hollow)
 
 
 def lines(
@@ -113,8 +125,7 @@ def lines(
     pyplot = _pyplot()
     figure, axis = pyplot.subplots(figsize=(6.4, 4.4))
     for index, (name, values) in enumerate(series.items()):
-        style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
-        axis.plot(x_values, values, label=name, linewidth=1.5, markersize=5, **style)
+        axis.plot(x_values, values, label=name, **_style(index))
     axis.set(title=title, xlabel=x_label, ylabel="Seconds per click", yscale="log")
     axis.grid(alpha=0.3, which="both")
     axis.legend(fontsize="small")

@@ -372,7 +372,8 @@ def _curves(workshop: Workshop, number: int) -> tuple[bytes, str]:
                 for method, value in zip(paper.methods, values, strict=False):
                     theirs.setdefault(method, {})[clicks] = value / 100
         panels.append(Panel(BENCHMARK_SETS[name].title, ours, theirs))
-    title = f"Figure {number}. {paper.title} (protocol {workshop.protocol}; hollow: the paper's)"
+    hollow = "" if paper.table is None else "; hollow: the paper's"
+    title = f"Figure {number}. {paper.title} (protocol {workshop.protocol}{hollow})"
     return curves(title, panels), "\n".join(missing_lines(found))
 
 
