@@ -290,15 +290,13 @@ def predictor_config(config: ClickInput) -> PredictorConfig:
     """How photographs and clicks are brought to a network that was trained on these views.
 
     The paper's networks see whole photographs; the compact one, which was trained on objects at all
-    scales and on its own answers, zooms in and looks again (once: docs/experiments.md).
+    scales, zooms in.
     """
     size = max(max(height, width) for height, width, _ in config.views)
-    is_compact = config.click_encoding != DISTANCES
     return PredictorConfig(
         click_encoding=config.click_encoding,
         working_size=size,
-        zoom_in=is_compact,
-        look_again=int(is_compact),
+        zoom_in=config.click_encoding != DISTANCES,
     )
 
 
