@@ -14,6 +14,8 @@ from fctsfn_tf.errors import InputError
 MAX_CLICKS = 20
 # Width of the edge in Boundary IoU as a share of the image's diagonal (its authors' 2 %).
 BOUNDARY_SHARE = 0.02
+# A click is harmful if the IoU falls by more: two points are more than the jitter of an outline.
+HARMFUL_DROP = 0.02
 # Enough for the interval's ends to move by a few per cent of its length from seed to seed.
 BOOTSTRAP_SAMPLES = 2000
 # Objects that are drawn in one go, so that memory stays small however many there are.
@@ -80,6 +82,28 @@ def number_of_failures(
     fails; only this count tells them apart. Arguments and errors as in `number_of_clicks`.
     """
     return sum(_first_reaching(ious, target, max_clicks) is None for ious in ious_of_objects)
+
+
+def harmful_clicks(
+    ious: Sequence[float] | np.ndarray, finished: float, drop: float = HARMFUL_DROP
+) -> tuple[int, int]:
+    """How many clicks made the mask worse instead of better: how far a click can be relied on.
+
+    Args:
+        ious: IoU in [0, 1] after click 1, 2, … of the clicks that were made on one object.
+        finished: the IoU at which the object is done: clicks after it was first reached do not
+            count.
+        drop: the IoU must fall by more than this.
+
+    Returns:
+        (clicks that lowered the IoU so much, clicks after the first that count).
+    """
+    values = np.asarray(ious, dtype=np.float64)
+    reached = np.flatnonzero(values >= finished)
+    if reached.size:
+        values = values[: reached[0] + 1]
+    # An IoU that falls from 0.90 to 0.88 falls by 0.02 and no more, whatever the last digit says.
+    return int(np.count_nonzero(-np.diff(values) > drop + 1e-9)), max(0, len(values) - 1)
 
 
 def check_masks(mask: np.ndarray, gt_mask: np.ndarray, ignore: np.ndarray | None) -> None:

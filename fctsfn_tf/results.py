@@ -30,7 +30,13 @@ import numpy as np
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, printable
-from fctsfn_tf.metrics import bootstrap_interval, number_of_clicks, number_of_failures
+from fctsfn_tf.metrics import (
+    HARMFUL_DROP,
+    bootstrap_interval,
+    harmful_clicks,
+    number_of_clicks,
+    number_of_failures,
+)
 
 FORMAT = 2
 # IoUs of NoC@80 … NoC@95: the paper's are 85 % and 90 % (§4.1), the literature's 80 to 95 %.
@@ -92,6 +98,18 @@ class Results:
         until = self.run["protocol"]["until"]
         return [target for target in TARGETS if until is None or target <= until]
 
+    @property
+    def finished(self) -> float:
+        """The IoU at which an object counts as done: the last of `TARGETS`, or `until` if less."""
+        until = self.run["protocol"]["until"]
+        return TARGETS[-1] if until is None else min(until, TARGETS[-1])
+
+    def harmful_clicks(self, result: ObjectResult) -> tuple[int, int]:
+        """Of one object: how many clicks lowered its IoU, and of how many after the first; see
+        `metrics.harmful_clicks`."""
+        # Where nothing was left to correct, the last IoU is repeated without a click.
+        return harmful_clicks(result.ious[: len(result.clicks)], self.finished)
+
     def clicks_to(self, target: float) -> list[int]:
         """NoC@target of each counted object."""
         return [
@@ -127,6 +145,8 @@ def summarise(results: Results) -> dict[str, Any]:
       `failures_at_<t>`: objects that never reach it (NoF@t).
     - `mean_iou`, `mean_iou_interval`, `mean_boundary_iou`: after click 1, 2, …, as far as every
       object was clicked.
+    - `harmful_clicks`: share of the clicks that lowered the IoU by more than 2 points, among the
+      `later_clicks`: all clicks after an object's first, until it is `Results.finished`.
     - `mean_decidability`: after click 1, 2, …, over the objects whose index is finite;
       `infinite_decidability`: how many are not.
     - `seconds_encode`, `seconds_first_click`, `seconds_per_click`: medians of the image part, over
@@ -154,6 +174,7 @@ def summarise(results: Results) -> dict[str, Any]:
     summary["mean_iou_interval"] = [_interval(column) for column in columns]
     edges = _columns([result.boundary_ious for result in counted])
     summary["mean_boundary_iou"] = [statistics.fmean(column) for column in edges]
+    summary |= _harmful_clicks(results)
     summary |= _decidability([result.decidability for result in counted])
     return summary | _times(counted)
 
@@ -161,6 +182,12 @@ def summarise(results: Results) -> dict[str, Any]:
 def _columns(curves: list[Sequence[float]]) -> list[tuple[float, ...]]:
     """What all objects had after click 1, 2, …, as far as every one was clicked."""
     return list(zip(*curves, strict=False))
+
+
+def _harmful_clicks(results: Results) -> dict[str, Any]:
+    counts = [results.harmful_clicks(result) for result in results.counted]
+    harmful, later = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    return {"harmful_clicks": harmful / later if later else None, "later_clicks": later}
 
 
 def _interval(values: Sequence[float]) -> list[float]:
@@ -220,6 +247,12 @@ def markdown(results: Results) -> str:
         edge = edges[index] if index < len(edges) else None
         interval = _shown_interval(summary["mean_iou_interval"][index], ".1%")
         lines.append(f"| {index + 1} | {value:.1%} | {interval} | {shown(edge, '.1%')} |")
+    lines += [
+        "",
+        f"Of the {summary['later_clicks']} clicks after an object's first and until "
+        f"{results.finished:.0%} IoU, {shown(summary['harmful_clicks'], '.1%')} lowered the IoU by "
+        f"more than {100 * HARMFUL_DROP:g} points.",
+    ]
     lines += _decidability_lines(summary, results.run["protocol"]["choice"])
     lines += [
         "",
@@ -266,8 +299,8 @@ def _decidability_lines(summary: dict[str, Any], choice: str) -> list[str]:
 
 
 def table_of_objects(results: Results) -> str:
-    """One line per object as CSV: failure, number of clicks to each target, IoU after each click,
-    and the seconds of all its clicks."""
+    """One line per object as CSV: failure, number of clicks to each target, clicks that lowered the
+    IoU, IoU after each click, and the seconds of all its clicks."""
     targets = results.targets
     max_clicks = results.run["protocol"]["max_clicks"]
     file = io.StringIO()
@@ -276,6 +309,7 @@ def table_of_objects(results: Results) -> str:
     writer.writerow(
         ["object", "failure"]
         + [f"clicks_to_{target:.0%}"[:-1] for target in targets]
+        + ["harmful_clicks"]
         + [f"iou_{number}" for number in numbers]
         + ["seconds", "encode_seconds"]
     )
@@ -284,10 +318,11 @@ def table_of_objects(results: Results) -> str:
             number_of_clicks(result.ious, target, max_clicks) if result.failure is None else ""
             for target in targets
         ]
+        harmful = results.harmful_clicks(result)[0] if result.failure is None else ""
         ious = [f"{value:.{DIGITS}f}" for value in result.ious]
         ious += [""] * (max_clicks - len(ious))
         times = [f"{sum(values):.3f}" for values in (result.seconds, result.encode_seconds)]
-        writer.writerow([result.name, result.failure or "", *clicks, *ious, *times])
+        writer.writerow([result.name, result.failure or "", *clicks, harmful, *ious, *times])
     return file.getvalue()
 
 

@@ -8,6 +8,7 @@ from fctsfn_tf.metrics import (
     bootstrap_interval,
     boundary_iou,
     decidability_index,
+    harmful_clicks,
     iou,
     number_of_clicks,
     number_of_failures,
@@ -155,3 +156,19 @@ def test_bootstrap_interval_covers_the_mean_as_often_as_it_says():
     assert bootstrap_interval([2.0, 2.0], rng) == (2.0, 2.0)
     low, high = bootstrap_interval([1.0, 20.0], np.random.default_rng(2))
     assert (low, high) == (1.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("ious", "expected"),
+    [
+        ((0.5,), (0, 0)),
+        ((0.5, 0.47, 0.6), (1, 2)),
+        ((0.5, 0.48, 0.46), (0, 2)),  # two points, and not more
+        ((0.0, 0.6, 0.3, 0.1, 0.9), (2, 4)),
+        ((0.5, 0.95, 0.4, 0.3), (0, 1)),  # done after two clicks
+        ((0.96, 0.4, 0.3), (0, 0)),
+        ((), (0, 0)),
+    ],
+)
+def test_harmful_clicks_by_hand(ious, expected):
+    assert harmful_clicks(ious, finished=0.95) == expected

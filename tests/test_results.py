@@ -24,12 +24,12 @@ from fctsfn_tf.results import (
 GRAPH_CUT = {"smoothness": 0.5}
 
 
-def run_of(until=None, **changes):
+def run_of(until=None, max_clicks=20, **changes):
     protocol = {
         "rule": "ritm",
         "threshold": 0.49,
         "graph_cut": None,
-        "max_clicks": 20,
+        "max_clicks": max_clicks,
         "until": until,
         "is_jittered": False,
         "choice": "free-choice",
@@ -68,6 +68,31 @@ def test_failures_are_counted_and_left_out_of_every_mean():
     assert summary["seconds_first_click"] == 3.0
     assert summary["seconds_per_click"] == pytest.approx(0.2)
     assert summary["robot_share"] == pytest.approx(0.5)
+
+
+def test_clicks_that_lower_the_iou_are_counted_until_the_object_is_done():
+    clicks = tuple(Click(row, 0, True) for row in range(4))
+    objects = (
+        curve("worse", (0.5, 0.4, 0.6, 0.3), clicks=clicks),  # 2 of 3
+        curve("done", (0.5, 0.92, 0.7, 0.6), clicks=clicks),  # 0 of 1 until 90 %, 2 of 3 until 95 %
+        curve("held", (0.5,) + (0.45,) * 3, clicks=clicks[:2]),  # 1 of 1: no more clicks were made
+        replace(curve("broken", (0.5, 0.1), clicks=clicks), failure="NaN"),
+    )
+    whole, left = (
+        Results(run_of(max_clicks=4), objects),
+        Results(run_of(0.9, max_clicks=4), objects),
+    )
+    summary = summarise(whole)
+    assert (summary["harmful_clicks"], summary["later_clicks"]) == (5 / 7, 7)
+    assert (summarise(left)["harmful_clicks"], summarise(left)["later_clicks"]) == (3 / 5, 5)
+    assert "Of the 7 clicks after an object's first and until 95% IoU, 71.4% lowered" in markdown(
+        whole
+    )
+    rows = csv.DictReader(io.StringIO(table_of_objects(whole)))
+    assert [row["harmful_clicks"] for row in rows] == ["2", "2", "1", ""]
+    single = Results(run_of(max_clicks=1), (curve("one", (0.5,), clicks=clicks[:1]),))
+    assert summarise(single)["harmful_clicks"] is None
+    assert "Of the 0 clicks" in markdown(single)
 
 
 def test_summary_when_nothing_counted():
