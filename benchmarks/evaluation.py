@@ -2,8 +2,6 @@
 
     python benchmarks/evaluation.py [--objects 10000]
 
-It was not yet run to its end: the machine was busy.
-
 Objects are made-up blobs, and a trivial segmenter answers, so that nearly all of the time and
 memory is the evaluation's own. Memory is the process' resident set, with the results kept on disk
 and in memory as in every run.
