@@ -75,11 +75,11 @@ def _folded_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
         if not isinstance(operation, layers.BatchNormalization):
             continue
         factor, offset = factor_and_offset(operation)
-        if operation.name not in carriers_of:
+        carriers = carriers_of.get(operation.name)
+        if carriers is None:
             weights[operation.name] = [factor.reshape(1, 1, -1, 1), offset]
             continue
         del weights[operation.name]
-        carriers = carriers_of[operation.name]
         for layer in carriers:
             weights[layer.name] = scaled(layer, weights[layer.name], factor)
         # The offset counts once, so one summand takes it.

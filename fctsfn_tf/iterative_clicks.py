@@ -35,8 +35,8 @@ class IterativeClicks(keras.Model):
     In training, 0, 1, 2, … clicks are made on each object, each on the mask that the network gives
     after the ones before, and it learns on the click maps that result. In the place of some clicks
     the network looks again: its answer becomes the previous mask, and the clicks stay, as
-    `Predictor` does it after the first click. Everything else (`predict`,
-    `evaluate`, a call) is the network itself, with which it shares all variables: save `network`.
+    `Predictor` can do it after the first click. Everything else (`predict`, `evaluate`, a call) is
+    the network itself, with which it shares all variables: save `network`.
 
     Args:
         network: of `fctsfn_tf.model`.

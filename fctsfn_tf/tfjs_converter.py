@@ -43,10 +43,10 @@ QUANTIZATION = {
     "float16": ("--quantize_float16=*/ReadVariableOp,*/Squeeze,*/Reshape",),
     "uint8": ("--quantize_float16=*/depthwise/ReadVariableOp",),
 }
-CONVOLUTION_KERNEL = "/convolution/ReadVariableOp"
+CONVOLUTION_KERNEL = "convolution/ReadVariableOp"
 # Last part of a weight's name in model.json → the Keras variable that it was.
 KERNEL_OR_BIAS = {
-    "convolution/ReadVariableOp": "kernel",
+    CONVOLUTION_KERNEL: "kernel",
     "depthwise/ReadVariableOp": "kernel",
     "Squeeze": "bias",
     "Reshape": "bias",
@@ -204,7 +204,7 @@ def pack_kernels(model: dict[str, Any], folder: Path) -> None:
     """
     parts = []
     for entry, stored in _stored_weights(model, folder):
-        if entry["name"].endswith(CONVOLUTION_KERNEL):
+        if entry["name"].endswith(f"/{CONVOLUTION_KERNEL}"):
             stored, step, least = on_grid(stored)
             entry["quantization"] = {
                 "dtype": "uint8",

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
+from fctsfn_tf.commands.arguments import validation_names
 from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.segmenters import PredictorSegment
@@ -54,7 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("directory", help="images/ and labels/ of VOC 2012 train")
     parser.add_argument("exports", nargs="+", type=Path, help="directories of exports for TF.js")
-    parser.add_argument("--split", required=True, help="JSON with the image names under 'val'")
+    parser.add_argument(
+        "--split", type=Path, required=True, help="JSON with the image names under 'val'"
+    )
     parser.add_argument("--preset", default="compact", help="name or directory")
     parser.add_argument("--limit", type=int, default=60, help="number of objects (default 60)")
     arguments = parser.parse_args()
@@ -63,9 +66,9 @@ def main() -> None:
     from fctsfn_tf.predictor import Predictor
     from fctsfn_tf.presets import load_preset
 
-    with open(arguments.split, encoding="utf-8") as file:
-        names = set(json.load(file)["val"])
-    samples = list(open_dataset(arguments.directory).only(names).samples(MIN_OBJECT_SHARE))
+    dataset = open_dataset(arguments.directory)
+    names = validation_names(arguments.split, [dataset])
+    samples = list(dataset.only(names).samples(MIN_OBJECT_SHARE))
     samples = samples[:: max(1, len(samples) // arguments.limit)][: arguments.limit]
     model, config = load_preset(arguments.preset)
     reference = measure(samples, Predictor(model, config))

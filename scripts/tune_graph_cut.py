@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
 from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.clicks import Click
+from fctsfn_tf.commands.arguments import validation_names
 from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.evaluation import PROTOCOLS, Protocol, evaluate_object
 from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
@@ -120,16 +121,18 @@ def table(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("directory", help="images/ and labels/ of VOC 2012 train")
-    parser.add_argument("--split", required=True, help="JSON with the image names under 'val'")
+    parser.add_argument(
+        "--split", type=Path, required=True, help="JSON with the image names under 'val'"
+    )
     parser.add_argument("--preset", default="compact", help="name or directory")
     parser.add_argument("--limit", type=int, default=60, help="number of objects (default 60)")
     arguments = parser.parse_args()
     # Keras takes seconds to load: not before the arguments are known to be right.
     from fctsfn_tf.predictor import Predictor
 
-    with open(arguments.split, encoding="utf-8") as file:
-        names = set(json.load(file)["val"])
-    objects = open_dataset(arguments.directory).only(names).samples(MIN_OBJECT_SHARE)
+    dataset = open_dataset(arguments.directory)
+    names = validation_names(arguments.split, [dataset])
+    objects = dataset.only(names).samples(MIN_OBJECT_SHARE)
     ious, seconds = measure(
         islice(objects, arguments.limit),
         PredictorSegment(Predictor.from_preset(arguments.preset, graph_cut=False)),

@@ -102,21 +102,31 @@ def test_the_answer_moves_little_and_kernels_lie_on_grids_that_folding_keeps(net
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6, err_msg=one.path)
 
 
+def read_other_scale(norm, ratio):
+    """Let a BatchNorm give what it gave, when all that it reads becomes `ratio` times as much."""
+    gamma, beta, mean, variance = norm.get_weights()
+    deviation, changed = (np.sqrt(v + norm.epsilon) for v in (variance, variance * ratio**2))
+    gamma = gamma / deviation / ratio * changed
+    norm.set_weights([gamma, beta, mean * ratio, variance * ratio**2])
+
+
 def test_the_shipped_preset_is_found_again_behind_other_factors_of_batch_norm():
     """Its kernels lie on their grids; the same network with other factors does not."""
     preset, _ = load_preset()
     other, _ = load_preset()
     rng = np.random.default_rng(5)
+    num_between = 0
     for norm, convolutions, norms_between in carried_norms(other):
-        if norms_between:
-            continue
-        gamma, beta, mean, variance = norm.get_weights()
-        ratio = rng.uniform(0.5, 2, gamma.shape)
+        ratio = rng.uniform(0.5, 2, norm.gamma.shape)
         for layer in convolutions:
             layer.set_weights(scaled(layer, layer.get_weights(), ratio))
-        deviation, changed = (np.sqrt(v + norm.epsilon) for v in (variance, variance * ratio**2))
-        gamma = gamma / deviation / ratio * changed
-        norm.set_weights([gamma, beta, mean * ratio, variance * ratio**2])
+        for between in norms_between:  # what it gives becomes `ratio` times as much, too
+            read_other_scale(between, ratio)
+            between.gamma.assign(keras.ops.convert_to_numpy(between.gamma) * ratio)
+            between.beta.assign(keras.ops.convert_to_numpy(between.beta) * ratio)
+        num_between += len(norms_between)
+        read_other_scale(norm, ratio)
+    assert num_between == 1
     np.testing.assert_allclose(answer(other), answer(preset), atol=1e-3)
     quantize(other)
     np.testing.assert_allclose(answer(other), answer(preset), atol=1e-3)

@@ -62,18 +62,15 @@ export class Segmenter {
   }
 
   async setImage(source, { onDecoded } = {}) {
-    const image = await transportable(source);
-    const snapshot = await this.#send("setImage", [image], { onDecoded });
-    return snapshot && this.#remember(snapshot);
+    return this.#step("setImage", [await transportable(source)], { onDecoded });
   }
 
-  async click(x, y, label = 1, { onGlance } = {}) {
-    const snapshot = await this.#send("click", [x, y, label], { onGlance });
-    return snapshot && this.#remember(snapshot);
+  click(x, y, label = 1, { onGlance } = {}) {
+    return this.#step("click", [x, y, label], { onGlance });
   }
 
   setClicks(clicks) {
-    return this.#step("setClicks", clicks);
+    return this.#step("setClicks", [clicks]);
   }
 
   undo() {
@@ -89,11 +86,11 @@ export class Segmenter {
   }
 
   setMask(mask) {
-    return this.#step("setMask", mask);
+    return this.#step("setMask", [mask]);
   }
 
   setThreshold(threshold) {
-    return this.#step("setThreshold", threshold);
+    return this.#step("setThreshold", [threshold]);
   }
 
   newObject() {
@@ -101,11 +98,11 @@ export class Segmenter {
   }
 
   selectObject(index) {
-    return this.#step("selectObject", index);
+    return this.#step("selectObject", [index]);
   }
 
   removeObject(index) {
-    return this.#step("removeObject", index);
+    return this.#step("removeObject", [index]);
   }
 
   probability() {
@@ -128,8 +125,9 @@ export class Segmenter {
 
   // ---- How it is done ----------------------------------------------------------------------------
 
-  async #step(method, ...args) {
-    const snapshot = await this.#ask(method, ...args);
+  /** A request whose answer is a snapshot. */
+  async #step(method, args = [], listeners = {}) {
+    const snapshot = await this.#send(method, args, listeners);
     return snapshot && this.#remember(snapshot);
   }
 
