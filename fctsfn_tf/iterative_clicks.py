@@ -33,15 +33,12 @@ class IterativeClicks(keras.Model):
     """A network to train that clicks on its own errors before each step; otherwise the network.
 
     In training, 0, 1, 2, … clicks are made on each object, each on the mask that the network gives
-    after the ones before, and it learns on the click maps that result. In the place of some clicks
-    the network looks again: its answer becomes the previous mask, and the clicks stay, as
-    `Predictor` can do it after the first click. Everything else (`predict`, `evaluate`, a call) is
-    the network itself, with which it shares all variables: save `network`.
+    after the ones before, and it learns on the click maps that result. Everything else (`predict`,
+    `evaluate`, a call) is the network itself, with which it shares all variables: save `network`.
 
     Args:
         network: of `fctsfn_tf.model`.
         rollouts: probability of 0, 1, 2, … clicks; their sum is 1.
-        look_again_probability: how often the network looks again instead of each of these clicks.
         objects_per_image: M where `fit` gets batches of B images with B·M click maps and targets,
             M in a row for each image. The objects of an image share one run of the image part.
         auxiliary: a tensor inside of the network, logits of the inputs' size, that learns the same
@@ -50,15 +47,13 @@ class IterativeClicks(keras.Model):
         seed: of how many clicks there are and where they fall.
 
     Raises:
-        InputError: the network cannot be cut (see `split`), or `rollouts` are no probabilities, or
-            `look_again_probability` is not in [0, 1).
+        InputError: the network cannot be cut (see `split`), or `rollouts` are no probabilities.
     """
 
     def __init__(
         self,
         network: keras.Model,
-        rollouts: Sequence[float] = (0.35, 0.25, 0.2, 0.1, 0.1),
-        look_again_probability: float = 0.0,
+        rollouts: Sequence[float] = (0.3, 0.3, 0.2, 0.1, 0.1),
         objects_per_image: int = 1,
         auxiliary: keras.KerasTensor | None = None,
         seed: int = 0,
@@ -71,14 +66,8 @@ class IterativeClicks(keras.Model):
                 "`rollouts` must be the probabilities of 0, 1, 2, … clicks, with sum 1. "
                 f"Received {tuple(rollouts)!s:.80}."
             )
-        if not 0 <= look_again_probability < 1:
-            raise InputError(
-                "`look_again_probability` must be at least 0 and below 1. "
-                f"Received {look_again_probability!r:.60}."
-            )
         self.network = network
         self.rollouts = tuple(rollouts)
-        self.look_again_probability = look_again_probability
         if auxiliary is not None:
             outputs = keras.layers.Concatenate(dtype="float32", name="with_auxiliary")(
                 [network.output, auxiliary]
@@ -110,20 +99,13 @@ class IterativeClicks(keras.Model):
         limits = ops.convert_to_tensor(np.cumsum(self.rollouts)[:-1], "float32")
         number = ops.sum(ops.cast(draws[-1, 0] >= limits, "int32"))
 
-        share = self.look_again_probability
-
-        def click_or_look_again(i: Any, click_maps: Any) -> tuple[Any, Any]:
+        def click(i: Any, click_maps: Any) -> tuple[Any, Any]:
             logits = self._click_part([*features, click_maps], training=False)[..., :1]
             draw = ops.take(draws, i, axis=0)
-            which = ops.maximum(draw - share, 0.0) / (1 - share)
-            return i + 1, ops.where(
-                (draw < share)[:, None, None, None],
-                with_previous(click_maps, logits),
-                with_error_click(click_maps, logits, target, which),
-            )
+            return i + 1, with_error_click(click_maps, logits, target, draw)
 
         _, click_maps = ops.while_loop(
-            lambda i, _: i < number, click_or_look_again, (ops.zeros((), "int32"), click_maps)
+            lambda i, _: i < number, click, (ops.zeros((), "int32"), click_maps)
         )
         return ops.stop_gradient(click_maps)
 
@@ -170,18 +152,8 @@ def with_error_click(click_maps: Any, logits: Any, target: Any, draw: Any) -> An
     if click_maps.shape[-1] == 2:
         return ops.where(signs, ops.minimum(click_maps, clicks), click_maps)
     disks = ops.where(signs, ops.maximum(click_maps[..., :2], clicks), click_maps[..., :2])
-    return with_previous(ops.concatenate([disks, click_maps[..., 2:]], axis=-1), logits)
-
-
-def with_previous(click_maps: Any, logits: Any) -> Any:
-    """Click maps with the probability of `logits` as the previous one, where they hold one.
-
-    Args and returns: see `with_error_click`.
-    """
-    if click_maps.shape[-1] == 2:
-        return click_maps
     previous = ops.sigmoid(ops.cast(logits, click_maps.dtype))
-    return ops.concatenate([click_maps[..., :2], previous], axis=-1)
+    return ops.concatenate([disks, previous], axis=-1)
 
 
 def error_maps(logits: Any, target: Any) -> Any:

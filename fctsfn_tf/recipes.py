@@ -80,8 +80,6 @@ class SimulationConfig:
         border_probability: share of negatives that lie there.
         start_mask_probability: how often the previous mask is an imperfect one from elsewhere.
         rollouts: probability of 0, 1, 2, … clicks on the network's own errors.
-        look_again_probability: how often, instead of such a click, the network's answer becomes the
-            previous mask and the clicks stay.
     """
 
     single_click_probability: float = 0.65
@@ -90,8 +88,7 @@ class SimulationConfig:
     border_width: int = 20
     border_probability: float = 0.6
     start_mask_probability: float = 0.06
-    rollouts: tuple[float, ...] = (0.35, 0.25, 0.2, 0.1, 0.1)
-    look_again_probability: float = 0.25
+    rollouts: tuple[float, ...] = (0.3, 0.3, 0.2, 0.1, 0.1)
 
 
 @dataclass(frozen=True)

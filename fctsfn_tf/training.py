@@ -222,7 +222,6 @@ def compact_training_model(
     model = IterativeClicks(
         network,
         recipe.input.clicks.rollouts,
-        recipe.input.clicks.look_again_probability,
         recipe.input.objects_per_image,
         auxiliary=coarse,
         seed=seed,

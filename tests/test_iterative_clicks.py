@@ -8,7 +8,6 @@ from keras import ops
 
 from fctsfn_tf.click_maps import disk_maps, distance_maps
 from fctsfn_tf.clicks import Click
-from fctsfn_tf.compact import compact_network
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.iterative_clicks import IterativeClicks, with_error_click
 from fctsfn_tf.losses import IGNORED, SummedCrossEntropy
@@ -159,27 +158,3 @@ def test_a_training_step_sees_the_clicks_and_inference_is_the_network_s(batch):
 def test_rollouts_must_be_probabilities():
     with pytest.raises(InputError, match="with sum 1"):
         IterativeClicks(TSLFN(32, alpha=1 / 64), rollouts=(0.5, 0.2))
-
-
-def test_where_the_network_looks_again_the_clicks_stay_and_its_answer_becomes_the_previous_mask(
-    batch,
-):
-    inputs, target = batch
-    keras.utils.set_random_seed(1)
-    network = compact_network(alpha=0.35)
-    maps = np.zeros((4, 32, 64, 3), "float32")
-    model = IterativeClicks(network, (0.0, 1.0), 0.5, objects_per_image=2, seed=0)
-    arguments = [ops.convert_to_tensor(x) for x in (inputs["image"], maps, target)]
-    rolled_out = np.concatenate(
-        [ops.convert_to_numpy(model._rolled_out(*arguments)) for _ in range(8)]
-    )
-    clicked = rolled_out[..., :2].any((1, 2, 3))
-    assert 0 < clicked.sum() < len(clicked)
-    answers = network({"image": np.repeat(inputs["image"], 2, axis=0), "click_maps": maps})
-    previous = ops.convert_to_numpy(ops.sigmoid(answers))
-    np.testing.assert_allclose(rolled_out[..., 2:], np.tile(previous, (8, 1, 1, 1)), atol=1e-5)
-
-
-def test_how_often_the_network_looks_again_must_be_a_probability_below_one():
-    with pytest.raises(InputError, match="look_again_probability"):
-        IterativeClicks(TSLFN(32, alpha=1 / 64), look_again_probability=1.0)
