@@ -1,12 +1,13 @@
-"""The smoothness of the cut of GC, ESC and GSC on training photographs, as Markdown.
+"""The parameters of the classical methods on training photographs, as Markdown.
 
-    python scripts/tune_baselines.py ECSSD --limit 12
+    python scripts/tune_baselines.py ECSSD
 
 ECSSD holds images/ and labels/ of photographs that nothing is tested on; of its objects --limit are
-taken at equal distances. The `ritm` robot user clicks each of them up to 20 times. A row is a
-method with a smoothness; `baselines/seeded_cut.py` has the default.
+taken at equal distances. The `ritm` robot user clicks each of them ten times; an object that never
+gets there counts ten. A row is a method with a value of its parameter; the methods' files have the
+defaults.
 
-Time: 10 seconds per object and row on one CPU core.
+Time: 1 to 15 minutes a row on one CPU core, RW with a large β longest.
 """
 
 from __future__ import annotations
@@ -14,21 +15,32 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.baselines.seeded_cut import CutParameters
+from fctsfn_tf.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.metrics import number_of_clicks
 from fctsfn_tf.progress import ProgressBar
 
-METHODS = ("gc", "esc", "gsc")
-SMOOTHNESS = (5.0, 15.0, 50.0, 150.0)
-SHOWN_CLICKS = (1, 3, 10)
+SMOOTHNESS = (15.0, 50.0, 150.0)
+# Method → the name of its parameter and the values to try.
+GRID = {
+    "gc": ("γ", SMOOTHNESS),
+    "gm": ("", (None,)),
+    "rw": ("β", (130.0, 400.0, 1000.0)),
+    "esc": ("γ", SMOOTHNESS),
+    "gsc": ("γ", SMOOTHNESS),
+}
+PROTOCOL = replace(PROTOCOLS["ritm"], max_clicks=10)
+SHOWN_CLICKS = (1, 2, 3, 5, 10)
 
 
 def some_samples(directory: Path, limit: int) -> Iterator[Sample]:
@@ -38,33 +50,44 @@ def some_samples(directory: Path, limit: int) -> Iterator[Sample]:
         yield next(image.samples(MIN_OBJECT_SHARE))
 
 
-def row(method: str, smoothness: float, samples: list[Sample]) -> str:
+def parameters(method: str, value: float | None, seed_radius: float) -> Any:
+    """The method's parameters with one of `GRID`."""
+    module = importlib.import_module(f"fctsfn_tf.baselines.{method}")
+    name = GRID[method][0]
+    changed = {"γ": {"cut": CutParameters(value)}, "β": {"beta": value}, "": {}}[name]
+    return module.Parameters(seed_radius=seed_radius, **changed)
+
+
+def row(method: str, value: float | None, seed_radius: float, samples: list[Sample]) -> str:
     """A line of the table."""
     module = importlib.import_module(f"fctsfn_tf.baselines.{method}")
-    parameters = module.Parameters(cut=CutParameters(smoothness))
-    segment = partial(module.segment, parameters=parameters)
+    segment = partial(module.segment, parameters=parameters(method, value, seed_radius))
+    name = "" if value is None else f"{GRID[method][0]} = {value:g}"
     bar, ious = ProgressBar(len(samples)), []
     for sample in samples:
-        ious.append(evaluate_object(segment, sample, PROTOCOLS["ritm"]).ious)
-        bar.show(len(ious), f"{method}, {smoothness:g}")
+        ious.append(evaluate_object(segment, sample, PROTOCOL).ious)
+        bar.show(len(ious), f"{method} {name}")
     bar.finish()
-    clicks = np.mean([number_of_clicks(one, 0.9) for one in ious])
+    clicks = np.mean([number_of_clicks(one, 0.9, PROTOCOL.max_clicks) for one in ious])
     means = [f"{np.mean([one[k - 1] for one in ious]):.1%}" for k in SHOWN_CLICKS]
-    return f"| {method} | {smoothness:g} | {clicks:.2f} | {' | '.join(means)} |"
+    cells = (method, name, f"{clicks:.2f}", *means, f"{np.mean(ious):.1%}")
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("directory", type=Path, help="images/ and labels/")
-    parser.add_argument("--limit", type=int, default=12, help="number of objects (default 12)")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--limit", type=int, default=20, help="number of objects (default 20)")
+    parser.add_argument("--methods", nargs="+", choices=GRID, default=list(GRID))
+    parser.add_argument("--seed-radius", type=float, default=SEED_RADIUS, metavar="PX")
     arguments = parser.parse_args()
     samples = list(some_samples(arguments.directory, arguments.limit))
     heads = " | ".join(f"IoU@{clicks}" for clicks in SHOWN_CLICKS)
-    print(f"{len(samples)} objects\n\n| method | γ | NoC@90 | {heads} |\n|---|" + "---:|" * 5)
+    print(f"{len(samples)} objects, seeds of {arguments.seed_radius:g} px\n")
+    print(f"| method | | NoC@90 | {heads} | mean of 10 |\n|---|---|" + "---:|" * 7)
     for method in arguments.methods:
-        for smoothness in SMOOTHNESS:
-            print(row(method, smoothness, samples), flush=True)
+        for value in GRID[method][1]:
+            print(row(method, value, arguments.seed_radius, samples), flush=True)
 
 
 if __name__ == "__main__":

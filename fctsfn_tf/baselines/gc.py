@@ -49,8 +49,8 @@ def segment(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Without a negative one, the border of the image
-            teaches the background's colours, but is not sure to be background.
+        clicks: all clicks so far, oldest first. The border of the image teaches the background's
+            colours too, but is not sure to be background.
         previous: not used; every cut is made anew.
         parameters: see `Parameters`.
 

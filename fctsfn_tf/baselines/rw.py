@@ -69,7 +69,7 @@ def segment(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Without a negative one, the border of the image is
+        clicks: all clicks so far, oldest first. Where none of them is, the border of the image is
             seeded as background.
         previous: (H, W) float in [0, 1], the answer to the clicks before, from where the solver
             starts; None at the first click.

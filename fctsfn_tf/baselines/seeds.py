@@ -11,8 +11,9 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.graph_cut import click_constraints
 
 # Radius in pixels of the disc around a click. These methods were made for strokes of a brush;
-# published comparisons by clicks take 3 to 8 px. 81 pixels: enough for a colour model.
-SEED_RADIUS = 5.0
+# published comparisons by clicks take 3 to 8 px. Chosen on training photographs
+# (`scripts/tune_baselines.py`).
+SEED_RADIUS = 8.0
 
 
 def seeds_from_clicks(image: np.ndarray, clicks: Iterable[Click], radius: float) -> np.ndarray:
@@ -39,15 +40,13 @@ def seeds_from_clicks(image: np.ndarray, clicks: Iterable[Click], radius: float)
 
 
 def with_background(seeds: np.ndarray) -> np.ndarray:
-    """`seeds` (H, W) int8; where none is background, the free pixels of the image border become it.
+    """`seeds` (H, W) int8 and, as background, the pixels of the image border that no click labels.
 
-    For methods that compare the way to the object with the way to the background and need both; and
-    for colour models, which know nothing of a side without seeds. On 13 objects of the validation
-    part of VOC 2012 train this took the mean IoU after one click from 6 to 19 % (GSC) and from 7 to
-    19 % (GC), against a uniform density for the background.
+    A click says little of a side that nothing else is known of, and methods that compare the way
+    to the object with the way to the background need both sides from the first click on. The border
+    stays background once there are negative clicks: without it the masks flip back and forth, as
+    five Gaussians learn from one small disc after the other (`docs/results.md`).
     """
-    if (seeds < 0).any():
-        return seeds
     border = np.ones_like(seeds, bool)
     border[1:-1, 1:-1] = False
     return np.where(border & (seeds == 0), np.int8(-1), seeds)
