@@ -20,15 +20,17 @@ from fctsfn_tf.graph_cut import contrast_scale
 class CutParameters:
     """What the cut weighs against what.
 
-    The smoothness is a default seen in a copy of the software published with Gulshan et al. (2010);
-    the cost limit is a choice that only keeps a colour from outweighing everything else.
+    The smoothness was chosen on training photographs (`scripts/tune_baselines.py`), from 15, 50 and
+    the 150 seen in a copy of the software published with Gulshan et al. (2010), which was made for
+    strokes of a brush. The cost limit is a choice that only keeps a colour from outweighing
+    everything else.
 
     Attributes:
         smoothness: γ, the cost of a contour between two neighbours of equal colour, in nats.
         max_cost: what a pixel's colour may cost at most, in nats.
     """
 
-    smoothness: float = 150.0
+    smoothness: float = 15.0
     max_cost: float = 100.0
 
 
