@@ -1,10 +1,10 @@
 """What a larger backbone would cost: python benchmarks/backbones.py
 
-For backbones of `keras.applications`, on one thread and in turn, with random weights: what the image
-part takes once per photograph, beside the compact network's own image part and click; and what one
-training step through the backbone takes (forward and backward, the compact recipe's three views of
-320 px), beside a whole step of the compact network on its MobileNetV2. Weights as float16, beside
-the 8 MB that the default preset may have.
+For backbones of `keras.applications`, on one thread and in turn, with random weights: what a
+photograph takes, beside the compact network's own image part and click; and what one training step
+through the backbone takes (forward and backward, the compact recipe's three views of 320 px),
+beside a whole step of the compact network on its MobileNetV2. Megabytes are those of float16
+weights; the default preset may have 8.
 """
 
 from __future__ import annotations
@@ -91,9 +91,8 @@ def main() -> None:
     image_seconds = in_turn(images | {"click": lambda: click([*features, maps])})
     step_seconds = in_turn(steps)
     print(f"compact: {cost(compact, *PHOTOGRAPH).image_macs / 1e9:.2f} GMAC a photograph\n")
-    print(
-        "| backbone | MB as float16 | image, ÷ compact's click | ÷ compact's image part | step ÷ compact's |"
-    )
+    heads = "image ÷ compact's click | image ÷ compact's image part | step ÷ compact's"
+    print(f"| backbone | MB | {heads} |")
     print("|---|---:|---:|---:|---:|")
     for name in BACKBONES:
         image = image_seconds[name]
