@@ -57,10 +57,9 @@ def next_click_ritm(
     """
     false_negative, false_positive = error_masks(mask, gt_mask, ignore)
     clicked = list(clicked)
-    missed_depth = error_depth(false_negative, clicked)
-    false_depth = error_depth(false_positive, clicked)
-    is_positive = bool(missed_depth.max() > false_depth.max())
-    return _deepest(missed_depth if is_positive else false_depth, is_positive)
+    missed, false = _Depths(false_negative, clicked), _Depths(false_positive, clicked)
+    is_positive = missed.deepest > false.deepest
+    return (missed if is_positive else false).click(is_positive)
 
 
 def next_click_paper(
@@ -91,7 +90,7 @@ def next_click_paper(
             best_area, best_component, best_is_positive = area, component, is_positive
     if best_component is None:
         return None
-    return _deepest(error_depth(best_component, clicked), best_is_positive)
+    return _Depths(best_component, clicked).click(best_is_positive)
 
 
 def jittered(
@@ -118,7 +117,8 @@ def jittered(
     allowed = gt_mask == click.is_positive
     if ignore is not None:
         allowed &= ~ignore
-    _clear(allowed, clicked)
+    for made in clicked:
+        allowed[made.pixel] = False
     height, width = gt_mask.shape
     deviation = JITTER_FRACTION * np.sqrt(np.count_nonzero(gt_mask))
     for _ in range(JITTER_TRIES):
@@ -145,39 +145,68 @@ def error_masks(
     return false_negative, false_positive
 
 
-def error_depth(error: np.ndarray, clicked: Iterable[Click] = ()) -> np.ndarray:
-    """Distance of each error pixel to the nearest other pixel; 0 elsewhere and where clicked.
+def error_depth(error: np.ndarray) -> np.ndarray:
+    """Distance of each error pixel to the nearest other pixel; 0 elsewhere.
+
+    Args:
+        error: (H, W) bool.
 
     Returns:
         (H, W) float32 in pixels, exact up to 1,400; beyond the image counts as "other".
     """
     depth = np.zeros(error.shape, np.float32)
-    rows, cols = np.flatnonzero(error.any(axis=1)), np.flatnonzero(error.any(axis=0))
-    if rows.size:
-        # Outside of the errors' bounding box nothing is wrong, so one pixel around it is enough:
-        # the depths are the same as on the whole image, at a fraction of the time.
-        box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
-        padded = np.pad(error[box].astype(np.uint8), 1)
-        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-        # OpenCV may round the last digit of equal distances differently from pixel to pixel. Their
-        # squares are whole numbers.
-        depth[box] = np.sqrt(np.rint(np.square(distance, dtype=np.float64)))
-    _clear(depth, clicked)
+    depths = _Depths(error)
+    depth[depths.box] = np.sqrt(depths.squared)
     return depth
 
 
-def _clear(array: np.ndarray, clicked: Iterable[Click]) -> None:
-    """Set the (H, W) array to 0 at the pixels of `clicked`, in place."""
-    for click in clicked:
-        array[click.pixel] = 0
+class _Depths:
+    """How deep the pixels of an error lie in it, without those that were clicked.
+
+    Outside of the error's bounding box nothing is wrong, so one pixel around it is enough: the
+    depths are the same as on the whole image, at a fraction of the time.
+
+    Attributes:
+        box: of the error's rows and columns.
+        squared: (h, w) float64 in pixels², whole numbers, of the pixels in the box.
+        deepest: the largest of them; 0 where there is no error.
+    """
+
+    def __init__(self, error: np.ndarray, clicked: Iterable[Click] = ()) -> None:
+        self.box = _bounding_box(error)
+        padded = np.pad(error[self.box].astype(np.uint8), 1)
+        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+        # OpenCV may round the last digit of equal distances differently from pixel to pixel. Their
+        # squares are whole numbers.
+        self.squared = np.rint(np.square(distance, dtype=np.float64))
+        for pixel in _pixels_in(self.box, clicked):
+            self.squared[pixel] = 0
+        self.deepest = float(self.squared.max(initial=0))
+
+    def click(self, is_positive: bool) -> Click | None:
+        """On the first of the deepest pixels, in row-major order; None where none is left."""
+        if self.deepest == 0:
+            return None
+        row, col = np.unravel_index(np.argmax(self.squared), self.squared.shape)
+        rows, cols = self.box
+        return Click(int(rows.start + row), int(cols.start + col), is_positive)
 
 
-def _deepest(depth: np.ndarray, is_positive: bool) -> Click | None:
-    """A click on the first pixel, in row-major order, of the largest depth; None if that is 0."""
-    row, col = np.unravel_index(np.argmax(depth), depth.shape)
-    if depth[row, col] == 0:
-        return None
-    return Click(int(row), int(col), is_positive)
+def _bounding_box(error: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the True pixels of (H, W) bool; empty where there is none."""
+    left, top, width, height = cv2.boundingRect(error.view(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _pixels_in(box: tuple[slice, slice], clicked: Iterable[Click]) -> set[tuple[int, int]]:
+    """Each clicked pixel in the box once, counted from the box's first row and column."""
+    rows, cols = box
+    pixels = {click.pixel for click in clicked}
+    return {
+        (row - rows.start, col - cols.start)
+        for row, col in pixels
+        if rows.start <= row < rows.stop and cols.start <= col < cols.stop
+    }
 
 
 def _largest_component(
@@ -187,16 +216,21 @@ def _largest_component(
 
     Of equally large ones the first in row-major order; (None, 0) if there is none.
     """
-    _, labels = cv2.connectedComponents(error.astype(np.uint8), connectivity=8)
+    box = _bounding_box(error)
+    if not error[box].size:
+        return None, 0
+    _, labels = cv2.connectedComponents(error[box].astype(np.uint8), connectivity=8)
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    free = labels.copy()
-    _clear(free, clicked)
-    areas[np.bincount(free.ravel(), minlength=len(areas)) == 0] = 0
+    free = areas.copy()
+    for pixel in _pixels_in(box, clicked):
+        free[labels[pixel]] -= 1
+    areas[free <= 0] = 0
     if areas.max() == 0:
         return None, 0
-    candidates = np.flatnonzero(areas == areas.max())
     # OpenCV does not promise an order of labels: take the one whose first pixel comes first.
-    first = np.flatnonzero(np.isin(labels, candidates))[0]
-    component = labels == labels.flat[first]
-    return component, int(areas[labels.flat[first]])
+    is_candidate = areas == areas.max()
+    first = labels.flat[np.argmax(is_candidate[labels])]
+    component = np.zeros_like(error)
+    component[box] = labels == first
+    return component, int(areas[first])

@@ -93,7 +93,7 @@ class Segmenter:
             )
         # A library that is not installed is named at once, not object by object.
         BASELINES[self.name](
-            np.zeros((9, 9, 3), np.uint8), (Click(1, 1, True), Click(7, 7, False)), None
+            np.zeros((64, 64, 3), np.uint8), (Click(16, 16, True), Click(48, 48, False)), None
         )
         return f"{self.name}, seeds of {SEED_RADIUS:g} px", BASELINES[self.name]
 

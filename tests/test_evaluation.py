@@ -343,8 +343,8 @@ def pets(tmp_path):
     """A folder of three images with two objects each, painted 90 and 180 on black."""
     for directory in ("images", "labels"):
         (tmp_path / "pets" / directory).mkdir(parents=True)
-    labels = np.zeros((40, 64), np.uint8)
-    labels[5:20, 8:30], labels[25:38, 40:60] = 1, 2
+    labels = np.zeros((60, 96), np.uint8)
+    labels[5:28, 8:44], labels[33:56, 60:92] = 1, 2
     for stem in ("cat", "dog", "eel"):
         image = np.repeat(90 * labels[..., None], 3, axis=2)
         cv2.imwrite(str(tmp_path / "pets" / "images" / f"{stem}.png"), image)
@@ -456,15 +456,15 @@ def test_every_object_of_a_data_set_in_its_order(pets):
     assert [result.position for result in results.objects] == [0, 0, 1, 1, 2, 2]
     assert all(result.ious[0] > 0.95 for result in results.objects)
     assert results.run["data"] == "pets"
-    assert results.run["model"] == "grabcut, seeds of 5 px"
+    assert results.run["model"] == "grabcut, seeds of 8 px"
     few = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets", limit=2)
     assert len(few.objects) == 4
-    large = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets", min_share=0.11)
+    large = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets", min_share=0.13)
     assert [result.name for result in large.objects] == ["cat", "dog", "eel"]
 
 
 def test_a_photograph_that_cannot_be_used_is_named_and_counted(pets, capsys):
-    cv2.imwrite(str(pets / "labels" / "cat.png"), np.zeros((40, 64), np.uint8))
+    cv2.imwrite(str(pets / "labels" / "cat.png"), np.zeros((60, 96), np.uint8))
     (pets / "labels" / "dog.png").write_bytes(b"no picture")
     results = evaluate_dataset(open_dataset(pets), GRABCUT, QUICK, data="pets")
     summary = summarise(results)

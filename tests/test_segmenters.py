@@ -99,7 +99,7 @@ def test_zoom_in_and_flip_are_switches_and_stand_in_the_name(made):
 def test_a_classical_method_by_name():
     segmenter = Segmenter("grabcut")
     assert segmenter.is_classical
-    assert segmenter.build() == ("grabcut, seeds of 5 px", BASELINES["grabcut"])
+    assert segmenter.build() == ("grabcut, seeds of 8 px", BASELINES["grabcut"])
     for settings in ({"zoom_in": True}, {"is_flipped": True}, {"look_again": 1}):
         with pytest.raises(InputError, match="for networks"):
             replace(segmenter, **settings).build()

@@ -83,7 +83,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         "--model",
         metavar="PRESET|METHOD",
         help="a preset's name or directory (default: the shipped one), or a classical method with "
-        "clicks as discs of radius 5 pixels: gc, gm, rw, esc, gsc (graph cut, geodesic matting, "
+        "clicks as discs of radius 8 pixels: gc, gm, rw, esc, gsc (graph cut, geodesic matting, "
         "random walker, Euclidean or geodesic star convexity) or grabcut (OpenCV's); they need "
         "pip install 'fctsfn-tf[baselines]'",
     )
