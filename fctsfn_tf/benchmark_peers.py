@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from fctsfn_tf.baselines import BASELINES
+from fctsfn_tf.baselines.rw import DEFAULT_PARAMETERS
 from fctsfn_tf.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.clicks import Click
 from fctsfn_tf.errors import InputError
@@ -67,7 +68,12 @@ def _scikit_image_walker(image: np.ndarray, clicks: Sequence[Click]) -> Work:
     return Work(
         None,
         lambda: random_walker(
-            image / 255.0, labels, mode="cg_j", return_full_prob=True, channel_axis=-1
+            image / 255.0,
+            labels,
+            beta=DEFAULT_PARAMETERS.beta,
+            mode="cg_j",
+            return_full_prob=True,
+            channel_axis=-1,
         ),
     )
 
