@@ -22,6 +22,7 @@ from fctsfn_tf.encode_once import split
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.layers import RepeatBatch
 from fctsfn_tf.losses import IGNORED
+from fctsfn_tf.recipes import SimulationConfig
 
 # Errors are as deep as the largest of these squares, by half its side, that fits into them. From
 # one to the next it doubles, so "the deepest square that fits" holds the deeper half of an error.
@@ -53,7 +54,7 @@ class IterativeClicks(keras.Model):
     def __init__(
         self,
         network: keras.Model,
-        rollouts: Sequence[float] = (0.3, 0.3, 0.2, 0.1, 0.1),
+        rollouts: Sequence[float] = SimulationConfig.rollouts,
         objects_per_image: int = 1,
         auxiliary: keras.KerasTensor | None = None,
         seed: int = 0,

@@ -1,4 +1,4 @@
-"""The optimisers of the recipes: SGD as Caffe does it, AdamW with a slower backbone."""
+"""The optimisers of the recipes: SGD as Caffe does it, AdamW with a slower backbone, its rate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from typing import Any
 
 import keras
 from keras import ops
+
+
+def cosine_after_warmup(
+    learning_rate: float, steps: int, warmup: int
+) -> keras.optimizers.schedules.CosineDecay:
+    """A rate that rises from 0 to `learning_rate` in `warmup` of the steps, then falls to 0."""
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
+    )
 
 
 @keras.saving.register_keras_serializable(package="fctsfn_tf")

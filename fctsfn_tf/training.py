@@ -37,7 +37,7 @@ from fctsfn_tf.losses import (
     SummedCrossEntropy,
 )
 from fctsfn_tf.model import FCTSFN, TSLFN, freeze_tslfn
-from fctsfn_tf.optimizers import CaffeSGD, SlowerAdamW
+from fctsfn_tf.optimizers import CaffeSGD, SlowerAdamW, cosine_after_warmup
 from fctsfn_tf.presets import save_preset
 from fctsfn_tf.recipes import (
     MSRN_STAGE,
@@ -228,12 +228,7 @@ def compact_training_model(
     )
     warmup = round(recipe.warmup_share * recipe.schedule.steps)
     optimizer = SlowerAdamW(
-        keras.optimizers.schedules.CosineDecay(
-            0.0,
-            max(1, recipe.schedule.steps - warmup),
-            warmup_target=recipe.learning_rate,
-            warmup_steps=warmup,
-        ),
+        cosine_after_warmup(recipe.learning_rate, recipe.schedule.steps, warmup),
         [layer.name for layer in network.layers if is_backbone(layer)],
         recipe.backbone_factor,
         weight_decay=recipe.weight_decay,

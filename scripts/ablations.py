@@ -46,6 +46,7 @@ from fctsfn_tf.files import atomic_write
 from fctsfn_tf.layers import BilinearUpsampling, CropLike
 from fctsfn_tf.losses import NormalizedFocalLoss
 from fctsfn_tf.model import FCTSFN, SSFCN, TSLFN, freeze_tslfn
+from fctsfn_tf.optimizers import cosine_after_warmup
 from fctsfn_tf.presets import load_preset
 from fctsfn_tf.recipes import AugmentationConfig, ClickInput, Schedule, SimulationConfig
 from fctsfn_tf.streaming_metrics import MaskIoU
@@ -129,10 +130,7 @@ def trained(
         transfer_stage(start, network)
     if variant.is_refining:
         freeze_tslfn(network)
-    warmup = steps // 20
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=LEARNING_RATE, warmup_steps=warmup
-    )
+    rate = cosine_after_warmup(LEARNING_RATE, steps, steps // 20)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=5.0)
     network.compile(optimizer, NormalizedFocalLoss(), metrics=[MaskIoU()], jit_compile=False)
     optimizer.build(network.trainable_variables)
@@ -191,9 +189,10 @@ def without_refining(network: keras.Model) -> keras.Model:
     return keras.Model(network.input, logits)
 
 
-def preset_table(preset: str, samples: list[Sample]) -> str:
+def preset_table(
+    preset: str, network: keras.Model, config: PredictorConfig, samples: list[Sample]
+) -> str:
     """The preset with and without its refining part."""
-    network, config = load_preset(preset)
     clicks = ClickEvaluation(samples, config, MAX_CLICKS)
     found = {"refined": clicks.evaluate(network)}
     found["score at 1/8"] = clicks.evaluate(without_refining(network))
@@ -217,6 +216,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
     try:
+        network, config = load_preset(arguments.preset)
         datasets = [open_dataset(path) for path in arguments.data]
         names = validation_names(arguments.splits, datasets)
         validation = next(one for one in datasets if one.has_any(names)).only(names)
@@ -231,7 +231,7 @@ def main() -> int:
         return 1
     print(f"{len(samples)} objects, {arguments.steps} steps, seeds {arguments.seeds}\n")
     print(table(found))
-    print(f"\n{preset_table(arguments.preset, samples)}")
+    print(f"\n{preset_table(arguments.preset, network, config, samples)}")
     return 0
 
 

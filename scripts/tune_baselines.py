@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,14 +29,14 @@ from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.metrics import number_of_clicks
 from fctsfn_tf.progress import ProgressBar
 
-SMOOTHNESS = (15.0, 50.0, 150.0)
-# Method → the name of its parameter and the values to try.
+SMOOTHNESS = {f"γ = {value}": {"cut": CutParameters(value)} for value in (15, 50, 150)}
+# Method → title of a row → what differs from the method's own parameters.
 GRID = {
-    "gc": ("γ", SMOOTHNESS),
-    "gm": ("", (None,)),
-    "rw": ("β", (130.0, 400.0, 1000.0)),
-    "esc": ("γ", SMOOTHNESS),
-    "gsc": ("γ", SMOOTHNESS),
+    "gc": SMOOTHNESS,
+    "gm": {"": {}},
+    "rw": {f"β = {value}": {"beta": value} for value in (130, 400, 1000)},
+    "esc": SMOOTHNESS,
+    "gsc": SMOOTHNESS,
 }
 PROTOCOL = replace(PROTOCOLS["ritm"], max_clicks=10)
 SHOWN_CLICKS = (1, 2, 3, 5, 10)
@@ -50,19 +49,11 @@ def some_samples(directory: Path, limit: int) -> Iterator[Sample]:
         yield next(image.samples(MIN_OBJECT_SHARE))
 
 
-def parameters(method: str, value: float | None, seed_radius: float) -> Any:
-    """The method's parameters with one of `GRID`."""
-    module = importlib.import_module(f"fctsfn_tf.baselines.{method}")
-    name = GRID[method][0]
-    changed = {"γ": {"cut": CutParameters(value)}, "β": {"beta": value}, "": {}}[name]
-    return module.Parameters(seed_radius=seed_radius, **changed)
-
-
-def row(method: str, value: float | None, seed_radius: float, samples: list[Sample]) -> str:
+def row(method: str, name: str, seed_radius: float, samples: list[Sample]) -> str:
     """A line of the table."""
     module = importlib.import_module(f"fctsfn_tf.baselines.{method}")
-    segment = partial(module.segment, parameters=parameters(method, value, seed_radius))
-    name = "" if value is None else f"{GRID[method][0]} = {value:g}"
+    parameters = module.Parameters(seed_radius=seed_radius, **GRID[method][name])
+    segment = partial(module.segment, parameters=parameters)
     bar, ious = ProgressBar(len(samples)), []
     for sample in samples:
         ious.append(evaluate_object(segment, sample, PROTOCOL).ious)
@@ -86,8 +77,8 @@ def main() -> None:
     print(f"{len(samples)} objects, seeds of {arguments.seed_radius:g} px\n")
     print(f"| method | | NoC@90 | {heads} | mean of 10 |\n|---|---|" + "---:|" * 7)
     for method in arguments.methods:
-        for value in GRID[method][1]:
-            print(row(method, value, arguments.seed_radius, samples), flush=True)
+        for name in GRID[method]:
+            print(row(method, name, arguments.seed_radius, samples), flush=True)
 
 
 if __name__ == "__main__":

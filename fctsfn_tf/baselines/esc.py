@@ -55,8 +55,8 @@ def segment(
     Args:
         image: (H, W, 3) uint8 RGB.
         clicks: all clicks so far, oldest first. The border of the image teaches the background's
-            colours too, but is not sure to be background. A negative click
-            also cuts off what lies behind it, seen from the nearest positive one.
+            colours too, but is not sure to be background. A negative click also cuts off what lies
+            behind it, seen from the nearest positive one.
         previous: not used; every cut is made anew.
         parameters: see `Parameters`.
 

@@ -66,8 +66,8 @@ def segment(
     Args:
         image: (H, W, 3) uint8 RGB.
         clicks: all clicks so far, oldest first. The border of the image teaches the background's
-            colours too, but is not sure to be background. A negative click
-            also cuts off what is reached through it.
+            colours too, but is not sure to be background. A negative click also cuts off what is
+            reached through it.
         previous: not used; every cut is made anew.
         parameters: see `Parameters`.
 
