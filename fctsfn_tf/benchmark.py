@@ -226,7 +226,8 @@ def cost_by_size_and_clicks(
     """Seconds of a click by image size, and by how many clicks there are.
 
     Args:
-        segments: what segments, by name; see `segmenters`.
+        segments: what segments, by name; see `segmenters`. They take turns on each image, so that
+            other work on the machine slows all of them.
         sizes: (height, width) of images. At each, the third click is timed.
         num_clicks: 1 … so many are timed, at the first of `sizes`.
 
@@ -235,32 +236,31 @@ def cost_by_size_and_clicks(
         image alone where the method tells it; the median of `CURVE_RUNS` images.
     """
     rng = np.random.default_rng(0)
-    by_size: dict[str, list[float]] = {}
-    by_clicks: dict[str, list[float]] = {}
-    for name, segment in segments.items():
-        by_size[name] = [
-            _click_seconds(segment, *size, TIMED_CLICK, rng)[TIMED_CLICK - 1] for size in sizes
-        ]
-        by_clicks[name] = _click_seconds(segment, *sizes[0], num_clicks, rng)
-    return by_size, by_clicks
+    per_size = [_click_seconds(segments, *size, TIMED_CLICK, rng) for size in sizes]
+    by_size = {name: [seconds[name][-1] for seconds in per_size] for name in segments}
+    return by_size, _click_seconds(segments, *sizes[0], num_clicks, rng)
 
 
 def _click_seconds(
-    segment: Segment, height: int, width: int, num_clicks: int, rng: np.random.Generator
-) -> list[float]:
-    """Seconds of click 1 … `num_clicks`, medians over images; one image more warms up."""
-    runs = []
+    segments: dict[str, Segment], height: int, width: int, num_clicks: int, rng: np.random.Generator
+) -> dict[str, list[float]]:
+    """{name: seconds of click 1 … `num_clicks`}, medians over images; one image more warms up."""
+    clicks = made_up_clicks(height, width, num_clicks)
+    runs: dict[str, list[list[float]]] = {name: [] for name in segments}
     for _ in range(1 + CURVE_RUNS):
         image = made_up_photograph(height, width, rng)
-        clicks = made_up_clicks(height, width, num_clicks)
-        previous, seconds = None, []
-        for number in range(1, num_clicks + 1):
-            started = time.perf_counter()
-            previous = segment(image, clicks[:number], previous)
-            encode = getattr(segment, "encode_seconds", 0.0)
-            seconds.append(time.perf_counter() - started - encode)
-        runs.append(seconds)
-    return [statistics.median(times) for times in zip(*runs[1:], strict=True)]
+        for name, segment in segments.items():
+            previous, seconds = None, []
+            for number in range(1, num_clicks + 1):
+                started = time.perf_counter()
+                previous = segment(image, clicks[:number], previous)
+                encode = getattr(segment, "encode_seconds", 0.0)
+                seconds.append(time.perf_counter() - started - encode)
+            runs[name].append(seconds)
+    return {
+        name: [statistics.median(times) for times in zip(*of_images[1:], strict=True)]
+        for name, of_images in runs.items()
+    }
 
 
 def built_without_weights(build: Callable[[], keras.Model]) -> keras.Model:

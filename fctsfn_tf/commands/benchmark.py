@@ -8,8 +8,14 @@ from pathlib import Path
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.files import atomic_write, check_writable
 
-# What the plots show beside the shipped preset.
-PLOTTED_METHODS = ("grabcut", "rw", "gc", "gm")
+# What the plots show beside the shipped preset: baselines by the name in the legend.
+PLOTTED_METHODS = {
+    "random walker": "rw",
+    "OpenCV GrabCut": "grabcut",
+    "geodesic star (GSC)": "gsc",
+    "geodesic matting": "gm",
+    "graph cut": "gc",
+}
 PLOTTED_SIZES = ((240, 320), (360, 480), (480, 640), (720, 960))
 MAX_PLOTTED_CLICKS = 10
 
@@ -74,7 +80,8 @@ def _plot(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.presets import DEFAULT_PRESET
     from fctsfn_tf.segmenters import Segmenter
 
-    segments = {name: Segmenter(name).build()[1] for name in (DEFAULT_PRESET, *PLOTTED_METHODS)}
+    methods = {DEFAULT_PRESET: DEFAULT_PRESET, **PLOTTED_METHODS}
+    segments = {name: Segmenter(model).build()[1] for name, model in methods.items()}
     by_size, by_clicks = cost_by_size_and_clicks(segments, PLOTTED_SIZES, MAX_PLOTTED_CLICKS)
     megapixels = [height * width / 1e6 for height, width in PLOTTED_SIZES]
     pictures = (
