@@ -204,6 +204,23 @@ def test_cost_by_size_and_by_clicks(monkeypatch):
     assert by_clicks["it"] == pytest.approx([1, 2, 3, 4])
 
 
+def test_methods_take_turns_on_each_image():
+    calls = []
+
+    def segment_as(name):
+        def segment(image, clicks, previous):
+            calls.append((name, len(clicks), image.tobytes()))
+            return np.zeros(image.shape[:2], np.float32)
+
+        return segment
+
+    cost_by_size_and_clicks({name: segment_as(name) for name in "ab"}, [(8, 12)], 3)
+    for first in range(0, len(calls), 6):
+        turn = calls[first : first + 6]
+        assert [call[:2] for call in turn] == [(name, n) for name in "ab" for n in (1, 2, 3)]
+        assert len({image for *_, image in turn}) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
