@@ -126,8 +126,10 @@ def lines(
     from matplotlib import ticker
 
     figure, axis = pyplot.subplots(figsize=(7.6, 4.4))
-    for index, (name, values) in enumerate(series.items()):
-        axis.plot(x_values, values, label=name, **_style(index))
+    drawn = [
+        axis.plot(x_values, values, label=name, **_style(index))[0]
+        for index, (name, values) in enumerate(series.items())
+    ]
     axis.set(title=title, xlabel=x_label, ylabel="Seconds per click", yscale="log")
     axis.set_xticks(x_values, [f"{value:.2g}" for value in x_values])
     # 0.02, 0.05, 0.1: numbers as people say them, and few enough to be read.
@@ -136,16 +138,8 @@ def lines(
     axis.yaxis.set_minor_formatter(ticker.NullFormatter())
     axis.grid(alpha=0.3)
     # In the order in which the lines end, beside them: no line runs behind the names.
-    ends = {name: values[-1] for name, values in series.items()}
-    handles, names = axis.get_legend_handles_labels()
-    pairs = sorted(zip(names, handles, strict=True), key=lambda pair: -ends[pair[0]])
-    axis.legend(
-        [handle for _, handle in pairs],
-        [name for name, _ in pairs],
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-        frameon=False,
-    )
+    highest_first = sorted(drawn, key=lambda line: -line.get_ydata()[-1])
+    axis.legend(handles=highest_first, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.tight_layout()
     return _png(pyplot, figure)
 
