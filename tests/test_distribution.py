@@ -133,5 +133,7 @@ def test_two_devices_and_two_workers_of_tensorflow(start):
 def test_two_devices_of_jax(start):
     one = start(ONE_DEVICE)
     flags = "--xla_force_host_platform_device_count=2"
-    two = start(DATA_PARALLEL, XLA_FLAGS=flags)
+    # XLA takes a thread per core, and a device that waits for the other one holds its thread: where
+    # there are two cores, the other one may find none, and both wait until XLA gives up.
+    two = start(DATA_PARALLEL, XLA_FLAGS=flags, PJRT_NPROC="8")
     assert_same(history_of(two), history_of(one))
