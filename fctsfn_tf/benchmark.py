@@ -153,7 +153,7 @@ def _peer_row(name: str, height: int, width: int, runs: int, rng: np.random.Gene
     except InputError as error:
         return Row(name, remark=str(error))
     image = None if work.encode is None else _timing(work.encode, runs)
-    click = _timing(work.click, runs)
+    click = _timing(work.click, runs, work.before_click)
     row = Row(name, work.parameters, None, None, image, click, memory.peak_bytes())
     gc.collect()
     return row
@@ -323,10 +323,14 @@ def seconds_per_part(
     return _timing(encode, runs), _timing(click, runs)
 
 
-def _timing(run: Callable[[], Any], runs: int) -> Timing:
-    """Wall-clock seconds of `run`, warmed up."""
+def _timing(
+    run: Callable[[], Any], runs: int, before_run: Callable[[], Any] | None = None
+) -> Timing:
+    """Wall-clock seconds of `run`, warmed up, without those of `before_run`."""
     seconds = []
     for _ in range(WARM_UP_RUNS + runs):
+        if before_run is not None:
+            before_run()
         start = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - start)

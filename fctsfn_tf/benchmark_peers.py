@@ -1,7 +1,7 @@
 """Other tools that segment from clicks, to be timed beside the networks: what PyPI installs.
 
 Each peer is given a photograph and clicks and returns what to time: the work on the photograph
-alone (None where there is none) and the work on a click. Accuracy is another question, see
+alone (None where there is none) and the work on the last click. Accuracy is another question, see
 `evaluation`.
 """
 
@@ -24,11 +24,20 @@ SAM_SIZE = 1024
 
 
 class Work(NamedTuple):
-    """What one peer does: per photograph (or None), per click, and its parameters (or None)."""
+    """What one peer does.
+
+    Attributes:
+        encode: the work on a photograph; None where nothing is done before a click.
+        click: the work on a click.
+        parameters: numbers of its weights, or None.
+        before_click: not timed, once before each `click`: for a peer that keeps work from click to
+            click, and would have nothing left to do when it is asked again.
+    """
 
     encode: Callable[[], object] | None
     click: Callable[[], object]
     parameters: int | None = None
+    before_click: Callable[[], object] | None = None
 
 
 def made_up_photograph(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
@@ -52,8 +61,15 @@ def made_up_clicks(height: int, width: int, count: int) -> tuple[Click, ...]:
 
 def _baseline(name: str) -> Callable[[np.ndarray, Sequence[Click]], Work]:
     def make(image: np.ndarray, clicks: Sequence[Click]) -> Work:
-        before = BASELINES[name](image, tuple(clicks[:-1]), None) if len(clicks) > 1 else None
-        return Work(None, lambda: BASELINES[name](image, tuple(clicks), before))
+        def before_click() -> np.ndarray:
+            return BASELINES[name](image, tuple(clicks[:-1]), None)
+
+        previous = before_click()
+        return Work(
+            None,
+            lambda: BASELINES[name](image, tuple(clicks), previous),
+            before_click=before_click,
+        )
 
     return make
 
@@ -142,7 +158,7 @@ def _sam(image: np.ndarray, clicks: Sequence[Click]) -> Work:
 PEERS: dict[str, Callable[[np.ndarray, Sequence[Click]], Work]] = {
     "OpenCV GrabCut": _baseline("grabcut"),
     "random walker, scikit-image": _scikit_image_walker,
-    "random walker, multigrid": _baseline("rw"),
+    "random walker, dissection": _baseline("rw"),
     "graph cut": _baseline("gc"),
     "SAM ViT-B, KerasHub": _sam,
 }

@@ -52,7 +52,6 @@ PACKAGES = (
     "opencv-python-headless",
     "opencv-python",
     "PyMaxflow",
-    "pyamg",
     "scikit-learn",
     "scipy",
     "keras",

@@ -27,7 +27,6 @@ IMPORT_NAMES = {
     "torch": "torch",
     "huggingface_hub": "huggingface_hub",
     "SciPy": "scipy",
-    "PyAMG": "pyamg",
     "scikit-image": "skimage",
     "KerasHub": "keras_hub",
     "Matplotlib": "matplotlib",

@@ -12,6 +12,7 @@ from fctsfn_tf.baselines import seeded_cut as cut_module
 from fctsfn_tf.baselines.colour_models import ColourParameters, object_probability
 from fctsfn_tf.baselines.esc import straight_parents
 from fctsfn_tf.baselines.gsc import geodesic_parents
+from fctsfn_tf.baselines.nested_dissection import PixelNetwork
 from fctsfn_tf.baselines.pixel_graph import (
     NO_PARENT,
     neighbour_pairs,
@@ -30,7 +31,7 @@ RED, GREEN, GREY = (190, 70, 60), (70, 150, 80), (120, 120, 125)
 LIBRARIES = {
     "gc": ("maxflow", "sklearn"),
     "gm": ("scipy", "sklearn"),
-    "rw": ("scipy", "pyamg"),
+    "rw": (),
     "esc": ("maxflow", "sklearn", "scipy"),
     "gsc": ("maxflow", "sklearn", "scipy"),
     "grabcut": (),
@@ -392,9 +393,7 @@ def test_random_walker_solves_its_equations():
 
 
 def test_random_walker_agrees_with_scikit_images():
-    """On an image large enough for several levels of the multigrid."""
     skimage = pytest.importorskip("skimage.segmentation", reason="scikit-image is not installed")
-    segment = baseline("rw")
     image = painted((disc(30, 34, 17), RED), (disc(20, 60, 9), GREEN), noise=12.0)
     clicks = (Click(30, 34, True), Click(8, 8, False), Click(20, 62, False))
     seeds = with_background(seeds_from_clicks(image, clicks, SEED_RADIUS))
@@ -402,10 +401,98 @@ def test_random_walker_agrees_with_scikit_images():
     expected, _ = skimage.random_walker(
         image / 255.0, labels, beta=1000, mode="bf", return_full_prob=True, channel_axis=-1
     )
-    cold = segment(image, clicks, None)
-    np.testing.assert_allclose(cold, expected, atol=1e-3)
-    warm = segment(image, clicks, segment(image, clicks[:2], None))
-    np.testing.assert_allclose(warm, expected, atol=1e-3)
+    np.testing.assert_allclose(rw.segment(image, clicks), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 97), (97, 1), (3, 5), (23, 57), (64, 31), (50, 50)])
+def test_potentials_solve_the_equations_of_the_network(size):
+    """Sizes of one tile and of many, whose halves are and are not of one shape."""
+    rng = np.random.default_rng(11)
+    right, down = rng.random(size) + 1e-9, rng.random(size) + 1e-9
+    network = PixelNetwork(right, down)
+    seeds = np.zeros(size, np.int8)
+    for label in (1, -1, 1):
+        seeds[rng.integers(size[0]), rng.integers(size[1])] = label
+        expected = balanced_potentials(right, down, seeds)
+        np.testing.assert_allclose(network.potentials(seeds), expected, atol=1e-9)
+
+
+def balanced_potentials(right, down, seeds):
+    """By one dense matrix."""
+    matrix = np.zeros((seeds.size, seeds.size))
+    number = np.arange(seeds.size).reshape(seeds.shape)
+    for first, second, conductance in (
+        (number[:, :-1], number[:, 1:], right[:, :-1]),
+        (number[:-1], number[1:], down[:-1]),
+    ):
+        matrix[first, second] = matrix[second, first] = -conductance
+    matrix -= np.diag(matrix.sum(axis=1))
+    is_seed = seeds.ravel() != 0
+    matrix[is_seed] = np.eye(seeds.size)[is_seed]
+    return np.linalg.solve(matrix, seeds.ravel() > 0).reshape(seeds.shape)
+
+
+def test_potentials_are_the_same_whatever_seeds_came_before():
+    """Added, of the other sign, and taken away."""
+    rng = np.random.default_rng(12)
+    right, down = rng.random((60, 81)), rng.random((60, 81))
+    network = PixelNetwork(right, down)
+    seeds = np.zeros((60, 81), np.int8)
+    for rows, cols, label in (
+        (slice(5, 9), slice(4, 9), 1),
+        (slice(30, 35), slice(70, 81), -1),
+        (slice(29, 32), slice(38, 43), 1),
+        (slice(30, 35), slice(70, 81), 1),
+        (slice(5, 9), slice(4, 9), 0),
+    ):
+        seeds[rows, cols] = label
+        np.testing.assert_array_equal(
+            network.potentials(seeds), PixelNetwork(right, down).potentials(seeds)
+        )
+
+
+def test_potentials_survive_an_interruption(monkeypatch):
+    """Of the old seeds and the new, some of each are eliminated then."""
+    rng = np.random.default_rng(13)
+    right, down = rng.random((60, 81)), rng.random((60, 81))
+    network = PixelNetwork(right, down)
+    seeds = np.zeros((60, 81), np.int8)
+    seeds[20:24, 30:33] = 1
+    seeds[50, 70] = -1
+    network.potentials(seeds)
+    solve = np.linalg.solve
+    few = iter(range(3))
+
+    def interrupted(*args):
+        if next(few, None) is None:
+            raise KeyboardInterrupt
+        return solve(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np.linalg, "solve", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            network.potentials(-seeds)
+    expected = PixelNetwork(right, down).potentials(seeds)
+    np.testing.assert_array_equal(network.potentials(seeds), expected)
+
+
+def test_a_click_changes_only_the_parts_that_hold_it():
+    network = PixelNetwork(np.ones((200, 300)), np.ones((200, 300)))
+    seeds = np.zeros((200, 300), np.int8)
+    seeds[0] = -1
+    network.potentials(seeds)
+    solved = []
+    with pytest.MonkeyPatch.context() as patch:
+        solve = np.linalg.solve
+        patch.setattr(np.linalg, "solve", lambda a, b: solved.append(len(a)) or solve(a, b))
+        seeds[57, 41] = 1
+        network.potentials(seeds)
+    assert sum(solved) < 30  # of 4095
+
+
+def test_random_walker_refuses_an_image_that_memory_may_not_hold():
+    with pytest.raises(InputError, match=r"at most 4,000,000 pixels.*Received 2001 × 2000"):
+        rw.segment(np.zeros((2001, 2000, 3), np.uint8), (Click(3, 4, True),))
 
 
 def test_random_walker_on_one_colour_goes_by_distance():
@@ -512,7 +599,7 @@ def test_a_missing_library_is_named(name, library, monkeypatch):
     imported = [name for name in sys.modules if name.partition(".")[0] == library]
     for blocked in [*imported, library]:
         monkeypatch.setitem(sys.modules, blocked, None)
-    package = {"maxflow": "PyMaxflow", "pyamg": "PyAMG", "sklearn": "scikit-learn"}
+    package = {"maxflow": "PyMaxflow", "sklearn": "scikit-learn"}
     # Of another size than all before, whose graphs are kept.
     size = (20 + LIBRARIES[name].index(library), 40 + list(LIBRARIES).index(name), 3)
     image = np.random.default_rng(9).integers(0, 256, size, dtype=np.uint8)

@@ -103,7 +103,7 @@ def test_every_module_imports_without_the_optional_libraries():
     paths = [path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py")]
     modules = sorted(".".join(path.parts) for path in paths if path.name not in WITH_A_LIBRARY)
     backend = keras.backend.backend()
-    absent = {"maxflow", "huggingface_hub", "matplotlib", "pyamg", "scipy", "sklearn"}
+    absent = {"maxflow", "huggingface_hub", "matplotlib", "scipy", "sklearn"}
     absent |= {"tensorflow", "jax", "torch"} - {backend}
     if find_spec("jax"):
         absent -= {"jax", "scipy"}  # Keras itself imports them where JAX is installed

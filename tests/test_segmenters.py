@@ -106,6 +106,6 @@ def test_a_classical_method_by_name():
 
 
 def test_a_missing_library_is_named_before_any_work(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyamg", None)
-    with pytest.raises(InputError, match="PyAMG, one of which is not installed"):
-        Segmenter("rw").build()
+    monkeypatch.setitem(sys.modules, "maxflow", None)
+    with pytest.raises(InputError, match="PyMaxflow, which is not installed"):
+        Segmenter("gc").build()
