@@ -7,7 +7,7 @@ taken at equal distances. The `ritm` robot user clicks each of them ten times; a
 gets there counts ten. A row is a method with a value of its parameter; the methods' files have the
 defaults.
 
-Time: 1 to 15 minutes a row on one CPU core, RW with a large β longest.
+Time: 1 to 15 minutes a row on one CPU core.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SMOOTHNESS = {f"γ = {value}": {"cut": CutParameters(value)} for value in (15, 5
 GRID = {
     "gc": SMOOTHNESS,
     "gm": {"": {}},
-    "rw": {f"β = {value}": {"beta": value} for value in (130, 400, 1000)},
+    "rw": {f"β = {value}": {"beta": value} for value in (130, 400, 1000, 2500, 6000)},
     "esc": SMOOTHNESS,
     "gsc": SMOOTHNESS,
 }

@@ -399,7 +399,12 @@ def test_random_walker_agrees_with_scikit_images():
     seeds = with_background(seeds_from_clicks(image, clicks, SEED_RADIUS))
     labels = np.select([seeds > 0, seeds < 0], [1, 2], 0)
     expected, _ = skimage.random_walker(
-        image / 255.0, labels, beta=1000, mode="bf", return_full_prob=True, channel_axis=-1
+        image / 255.0,
+        labels,
+        beta=rw.DEFAULT_PARAMETERS.beta,
+        mode="bf",
+        return_full_prob=True,
+        channel_axis=-1,
     )
     np.testing.assert_allclose(rw.segment(image, clicks), expected, atol=1e-6)
 
