@@ -111,9 +111,10 @@ class PixelNetwork:
 
 
 class _Equations(NamedTuple):
-    """One of each pixel, each (H·W,) float64.
+    """diagonal_p x_p − Σ_q w_pq x_q = right_side_p over neighbours q, (H·W,) float64 each.
 
-    diagonal_p x_p − right_p x_(right of p) − … = right_side_p
+    `right` and `down` are w_pq of the right and of the lower neighbour, 0 where one of the two is a
+    seed.
     """
 
     right: np.ndarray
@@ -274,6 +275,7 @@ def _pairs(first: np.ndarray, second: np.ndarray, num_inner: int) -> np.ndarray:
 
 
 def _with_neighbours(mask: np.ndarray) -> np.ndarray:
+    """The pixels of a mask (H, W) bool, and those that are 4-connected to one of them."""
     wider = mask.copy()
     wider[1:] |= mask[:-1]
     wider[:-1] |= mask[1:]
