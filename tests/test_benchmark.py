@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from fctsfn_tf import benchmark
+from fctsfn_tf import benchmark, benchmark_peers
 from fctsfn_tf.benchmark import (
     benchmark_table,
     built_without_weights,
@@ -168,6 +168,19 @@ def test_peers_stand_beside_the_networks(small_networks, monkeypatch):
     assert seen == [((33, 64, 3), 3, {True, False})]
     with pytest.raises(InputError, match="Received who"):
         benchmark_table(["SSFCN"], peers=["who"])
+
+
+def test_a_peer_that_keeps_work_is_timed_on_a_click_new_to_it(small_networks, monkeypatch):
+    image = made_up_photograph(40, 60, np.random.default_rng(0))
+    asked = []
+    monkeypatch.setitem(
+        benchmark_peers.BASELINES, "rw", lambda _, clicks, __: asked.append(len(clicks))
+    )
+    work = PEERS["random walker, dissection"](image, made_up_clicks(40, 60, 3))
+    monkeypatch.setattr(benchmark, "PEERS", {"peer": lambda *_: work})
+    asked.clear()
+    benchmark_table(["SSFCN"], 40, 60, runs=2, peers=["peer"])
+    assert asked == [2, 3] * (benchmark.WARM_UP_RUNS + 2)
 
 
 # SAM takes minutes at any size.
