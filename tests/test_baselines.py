@@ -1,6 +1,7 @@
 """The classical baselines against brute force, SciPy, scikit-image and scenes of known answer."""
 
 import sys
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -493,6 +494,19 @@ def test_a_click_changes_only_the_parts_that_hold_it():
         seeds[57, 41] = 1
         network.potentials(seeds)
     assert sum(solved) < 30  # of 4095
+
+
+def test_a_network_keeps_less_than_2_kilobytes_a_pixel():
+    seeds = np.zeros((334, 500), np.int8)
+    seeds[0, 0] = 1
+    tracemalloc.start()
+    try:
+        network = PixelNetwork(np.ones((334, 500)), np.ones((334, 500)))
+        network.potentials(seeds)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 1000 < kept / seeds.size < 2000
 
 
 def test_random_walker_refuses_an_image_that_memory_may_not_hold():

@@ -21,17 +21,20 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 # Pixels of a tile at most: the matrices of larger ones are mostly zeros, smaller ones are many.
 MAX_TILE = 40
+# A pixel and its 4-connected neighbours.
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 class PixelNetwork:
     """One image's network, for one set of seeds after the other.
 
-    It keeps what it has eliminated: 1.4 kB a pixel in a photograph of 500 × 334, and a little more
-    in larger ones (it grows with the logarithm of their size).
+    It keeps what it has eliminated: less than 2 kB a pixel in a photograph of 500 × 334, and a
+    little more in larger ones (it grows with the logarithm of their size).
 
     Args:
         right: (H, W) float64, above 0, the conductance between each pixel and its right neighbour;
@@ -59,7 +62,9 @@ class PixelNetwork:
             if self._seeds is None:
                 is_changed = np.ones(seeds.shape, bool)
             else:
-                is_changed = _with_neighbours(seeds != self._seeds)
+                # A seed stands in the equations of its neighbours too.
+                changed = (seeds != self._seeds).astype(np.uint8)
+                is_changed = cv2.dilate(changed, CROSS).astype(bool)
             # Those of an interrupted call are not known to be eliminated.
             self._seeds = None
             self._eliminate(self._equations(seeds), is_changed.ravel())
@@ -272,13 +277,3 @@ def _pairs(first: np.ndarray, second: np.ndarray, num_inner: int) -> np.ndarray:
     """
     is_pair = (first >= 0) & (second >= 0) & (np.minimum(first, second) < num_inner)
     return np.stack([first[is_pair], second[is_pair]])
-
-
-def _with_neighbours(mask: np.ndarray) -> np.ndarray:
-    """The pixels of a mask (H, W) bool, and those that are 4-connected to one of them."""
-    wider = mask.copy()
-    wider[1:] |= mask[:-1]
-    wider[:-1] |= mask[1:]
-    wider[:, 1:] |= mask[:, :-1]
-    wider[:, :-1] |= mask[:, 1:]
-    return wider

@@ -11,7 +11,7 @@ with x = 1 at the object's seeds and 0 at the background's.
 
 The equations are those of scikit-image's `random_walker`, the way to solve them is not:
 `PixelNetwork` does it directly, and after the first click on an image only what the next one
-changes. The answer depends on nothing but the image and the clicks, and is exact to about 1e-7.
+changes. The answer depends on nothing but the image and the clicks, and is exact but for rounding.
 
 Source: Grady, "Random walks for image segmentation", IEEE TPAMI 28 (2006),
 doi:10.1109/TPAMI.2006.233. "RW" in the paper's Tables 6 and 7.
@@ -31,7 +31,7 @@ from fctsfn_tf.errors import InputError
 
 # Keeps the weights of pixels that differ by all of the contrast above 0 (scikit-image's number).
 LEAST_WEIGHT = 1e-10
-# Of an image at most: what is kept of it takes 2 kB a pixel.
+# Of an image at most: what is kept of it takes about 2 kB a pixel.
 MAX_PIXELS = 4_000_000
 
 
