@@ -1,8 +1,10 @@
 """Click maps against brute force over every click and pixel."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fctsfn_tf.click_maps import (
@@ -62,11 +64,28 @@ def test_a_new_click_changes_the_maps_in_place():
     np.testing.assert_allclose(held, brute_force_distances(clicks, 12, 17), rtol=1e-6)
 
 
+def exact_squared_distances(click, height, width):
+    """(height, width) Fractions, without any rounding."""
+    rows = [(row - Fraction(click.row)) ** 2 for row in range(height)]
+    cols = [(col - Fraction(click.col)) ** 2 for col in range(width)]
+    return np.array([[row + col for col in cols] for row in rows], dtype=object)
+
+
 @settings(max_examples=60, deadline=None)
 @given(clicks_anywhere, st.integers(1, 19), st.integers(1, 31))
+@example([Click(5, 5, False)], 11, 11)  # twelve pixels are at 5 exactly
+@example([Click(0, 2**-24, True)], 6, 1)  # (5, 0) is beyond 5 by less than 1e-15
 def test_disks_are_where_the_distance_is_small(clicks, height, width):
-    expected = brute_force_distances(clicks, height, width) <= DISK_RADIUS
-    np.testing.assert_array_equal(disk_maps(clicks, height, width), expected)
+    maps = disk_maps(clicks, height, width)
+    expected = np.zeros((height, width, 2), bool)
+    is_undecided = np.zeros((height, width, 2), bool)
+    for click in clicks:
+        channel = 0 if click.is_positive else 1
+        excess = exact_squared_distances(click, height, width) - Fraction(DISK_RADIUS) ** 2
+        expected[..., channel] |= (excess <= 0).astype(bool)
+        # so near to the circle that rounding decides; on the circle itself it must be inside
+        is_undecided[..., channel] |= ((excess != 0) & (abs(excess) < 1e-12)).astype(bool)
+    np.testing.assert_array_equal(maps[~is_undecided], expected[~is_undecided])
 
 
 @pytest.mark.parametrize("is_positive", [True, False])
