@@ -192,8 +192,21 @@ def test_the_command_writes_tables_and_figures(tmp_path, capsys, monkeypatch):
     assert cli.main([*shared, "--table", "7", "--figure", "3"]) == 0
     assert (out / "table_7_paper.md").read_text() in capsys.readouterr().out
     assert (out / "figure_3_paper.png").read_bytes() == b"png"
+    twice = ["--protocol", "ritm", "--protocol", "paper", "--protocol", "ritm"]
+    assert cli.main([*shared, "--table", "2", *twice]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        printed
+        == (out / "table_2_ritm.md").read_text()
+        + "\n"
+        + (out / "table_2_paper.md").read_text()
+        + "\n"
+    )
+    assert "Protocol `ritm`" in (out / "table_2_ritm.md").read_text()
+    assert "Protocol `paper`" in (out / "table_2_paper.md").read_text()
     for given in (
         ["--table", "7"],  # is there already
+        ["--table", "7", "--protocol", "ritm", "--protocol", "paper"],  # one of them is
         ["--table", "8"],
         ["--figure", "2"],
         ["--table", "2", "--preset", "ABC=x"],
@@ -201,5 +214,6 @@ def test_the_command_writes_tables_and_figures(tmp_path, capsys, monkeypatch):
         ["--table", "2", "--data", str(tmp_path / "none")],
     ):
         assert cli.main([*shared, *given]) == 2
+    assert not (out / "table_7_ritm.md").exists()  # all or nothing
     assert cli.main(["reproduce", "--figure", "3"]) == 2
     assert "TSLFN⁻ 32s" in NETWORKS

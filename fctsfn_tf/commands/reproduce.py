@@ -56,7 +56,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="NAME=DIR",
         help="the trained weights of one of the paper's networks, such as FCTSFN=weights/fctsfn",
     )
-    parser.add_argument("--protocol", default="paper", choices=("paper", "ritm"))
+    parser.add_argument(
+        "--protocol",
+        choices=("paper", "ritm"),
+        action="append",
+        help="default: paper; given twice, all is built under both",
+    )
     parser.add_argument("--until", type=float, metavar="IOU", help="leave an object at this IoU")
     parser.add_argument(
         "--limit", type=shared.count, metavar="N", help="the first N photographs of each set only"
@@ -72,29 +77,32 @@ def _run_reproduce(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.errors import InputError
     from fctsfn_tf.reproduce import figure, table
 
-    workshop = _workshop(arguments)
+    # In the order given, each once.
+    protocols = dict.fromkeys(arguments.protocol or ("paper",))
+    workshops = [_workshop(arguments, protocol) for protocol in protocols]
     nothing_named = not arguments.table and not arguments.figure
     tables = TABLE_NUMBERS if nothing_named else arguments.table or ()
     figures = FIGURE_NUMBERS if nothing_named else arguments.figure or ()
     if figures and arguments.output is None:
         raise InputError("Figures are files. Name a directory with --output. Received none.")
-    files = [_file(arguments, f"table_{number}", ".md") for number in tables]
-    files += [_file(arguments, f"figure_{number}", ".png") for number in figures]
-    for path in files:
-        if path is not None:
-            check_writable(path, arguments.force)
-    for number in tables:
-        text = table(workshop, number)
-        print(text)
-        _write(_file(arguments, f"table_{number}", ".md"), text.encode(), arguments.force)
-    for number in figures:
-        picture, said = figure(workshop, number)
-        _write(_file(arguments, f"figure_{number}", ".png"), picture, arguments.force)
-        print(f"Figure {number}\n\n{said}\n")
+    if arguments.output is not None:
+        names = [f"table_{number}_{protocol}.md" for number in tables for protocol in protocols]
+        names += [f"figure_{number}_{protocol}.png" for number in figures for protocol in protocols]
+        for name in names:
+            check_writable(arguments.output / name, arguments.force)
+    for workshop in workshops:
+        for number in tables:
+            text = table(workshop, number)
+            print(text)
+            _write(arguments, f"table_{number}_{workshop.protocol}.md", text.encode())
+        for number in figures:
+            picture, said = figure(workshop, number)
+            _write(arguments, f"figure_{number}_{workshop.protocol}.png", picture)
+            print(f"Figure {number}\n\n{said}\n")
     return shared.OK
 
 
-def _workshop(arguments: argparse.Namespace) -> Workshop:
+def _workshop(arguments: argparse.Namespace, protocol: str) -> Workshop:
     from fctsfn_tf.errors import InputError
     from fctsfn_tf.evaluation import Shard
     from fctsfn_tf.presets import DEFAULT_PRESET
@@ -111,7 +119,7 @@ def _workshop(arguments: argparse.Namespace) -> Workshop:
     return Workshop(
         arguments.data,
         arguments.results,
-        arguments.protocol,
+        protocol,
         presets,
         (DEFAULT_PRESET,),
         arguments.until,
@@ -121,15 +129,10 @@ def _workshop(arguments: argparse.Namespace) -> Workshop:
     )
 
 
-def _file(arguments: argparse.Namespace, name: str, suffix: str) -> Path | None:
-    if arguments.output is None:
-        return None
-    return arguments.output / f"{name}_{arguments.protocol}{suffix}"
-
-
-def _write(path: Path | None, content: bytes, overwrite: bool) -> None:
-    if path is not None:
-        atomic_write(path, lambda file: file.write(content), overwrite)
+def _write(arguments: argparse.Namespace, name: str, content: bytes) -> None:
+    if arguments.output is not None:
+        path = arguments.output / name
+        atomic_write(path, lambda file: file.write(content), arguments.force)
 
 
 def _named_preset(text: str) -> tuple[str, str]:
