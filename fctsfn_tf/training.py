@@ -39,6 +39,7 @@ from fctsfn_tf.losses import (
 from fctsfn_tf.model import FCTSFN, TSLFN, freeze_tslfn
 from fctsfn_tf.optimizers import CaffeSGD, SlowerAdamW, cosine_after_warmup
 from fctsfn_tf.presets import save_preset
+from fctsfn_tf.progress import ProgressBar
 from fctsfn_tf.recipes import (
     MSRN_STAGE,
     TSLFN_STAGES,
@@ -332,9 +333,15 @@ def _use_averaged_weights(
     collected anew, over batches that training has not seen.
     """
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    for step in range(state.step, state.step + recipe.statistics_batches):
-        inputs, target = batches.batch(*divmod(step, len(batches)))
-        model({**inputs, "target": target}, training=True)
+    # Compiled steps that move no weight. Called by itself the model would not be compiled, and
+    # JAX would compile the loop of clicks again in each batch.
+    model.compile(keras.optimizers.SGD(0.0), model.loss, jit_compile=_jit_compile())
+    bar = ProgressBar(recipe.statistics_batches)
+    for number in range(recipe.statistics_batches):
+        inputs, target = batches.batch(*divmod(state.step + number, len(batches)))
+        model.train_on_batch(inputs, target)
+        bar.show(number + 1, "statistics of BatchNorm")
+    bar.finish()
 
 
 def _save_result(

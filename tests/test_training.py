@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partialmethod
 from itertools import pairwise
 
 import keras
@@ -15,6 +16,7 @@ from fctsfn_tf.compact import compact_network, is_backbone
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.iterative_clicks import IterativeClicks
 from fctsfn_tf.model import FCTSFN, MSRN_PREFIXES, TSLFN, freeze_tslfn
 from fctsfn_tf.predictor import Prediction
 from fctsfn_tf.presets import load_preset
@@ -34,7 +36,7 @@ from fctsfn_tf.training import (
     train_msrn,
     train_tslfn,
 )
-from fctsfn_tf.training_loop import BEST_NAME, LOG_NAME, read_log, run_training
+from fctsfn_tf.training_loop import BEST_NAME, LOG_NAME, RunState, read_log, run_training
 from fctsfn_tf.weights import load_variables
 
 ALPHA = 1 / 64
@@ -256,6 +258,29 @@ def test_the_compact_network_learns_and_its_backbone_slower_or_not_at_all(data, 
     model.optimizer.finalize_variable_values(model.trainable_variables)
     averaged, start = ops.convert_to_numpy(kernel), before[kernel.path]
     assert 0 < np.abs(averaged - start).mean() < np.abs(last - start).mean()
+
+
+def test_the_averaged_weights_get_statistics_of_their_own(data, monkeypatch):
+    # Two steps without a loop of clicks are quicker than the compilation of one.
+    eager = partialmethod(IterativeClicks.compile, run_eagerly=True)
+    monkeypatch.setattr(IterativeClicks, "compile", eager)
+    no_loop = replace(COMPACT_INPUT.clicks, rollouts=(1.0,))
+    views = replace(COMPACT_INPUT, views=((64, 64, 2),), clicks=no_loop)
+    recipe = CompactRecipe(input=views, schedule=SCHEDULE, statistics_batches=2)
+    network = compact_network(alpha=0.35)
+    model = compact_training_model(network, recipe)
+    before = arrays(network)
+    averages = model.optimizer._model_variables_moving_average
+    for average, variable in zip(averages, model.trainable_variables, strict=True):
+        average.assign(2 * ops.convert_to_numpy(variable))
+    learnt = {variable.path for variable in model.trainable_variables}
+    training._use_averaged_weights(model, data.batches(recipe.input, seed=0), recipe, RunState())
+    after = arrays(network)
+    for path in learnt:
+        np.testing.assert_array_equal(after[path], 2 * before[path])
+    moved = {path for path in after.keys() - learnt if (after[path] != before[path]).any()}
+    assert moved
+    assert all(path.endswith(("moving_mean", "moving_variance")) for path in moved)
 
 
 def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
