@@ -10,7 +10,8 @@ variant starts from random weights at an eighth of the paper's width and sees th
 
 The photographs that the file's list "val" names are validated on and not trained on.
 
-A variant's run and result lie in --output; the same command goes on where it was interrupted.
+A variant's run and result lie in --output, apart from those on other data; the same command goes
+on where it was interrupted.
 
 A second table asks what refining gives the trained preset: its answer, and the score at 1/8 within
 it, which learnt the same masks, clicked as `Predictor` does it.
@@ -24,12 +25,11 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ from fctsfn_tf.commands.arguments import validation_names
 from fctsfn_tf.config import DISTANCES, PredictorConfig
 from fctsfn_tf.dataset_layouts import open_dataset
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import atomic_write, printable
+from fctsfn_tf.files import atomic_write
 from fctsfn_tf.layers import BilinearUpsampling, CropLike
 from fctsfn_tf.losses import NormalizedFocalLoss
 from fctsfn_tf.model import FCTSFN, SSFCN, TSLFN, freeze_tslfn
@@ -113,21 +113,15 @@ VARIANTS = {
 
 
 def trained(
-    variant: Variant,
-    before: Path | None,
-    data: ClickDataset,
-    settings: dict[str, Any],
-    run: Path,
+    variant: Variant, before: Path | None, data: ClickDataset, steps: int, seed: int, run: Path
 ) -> keras.Model:
     """The variant's network after its training, which goes on if it was interrupted.
 
     Args:
         before: the directory of the run that it goes on from.
-        settings: what every run of this table depends on; see `results`.
         run: its own directory.
     """
-    steps = settings["steps"]
-    keras.utils.set_random_seed(settings["seed"])
+    keras.utils.set_random_seed(seed)
     network = variant.build()
     if (run / WEIGHTS_NAME).exists():
         load_variables(network, run / WEIGHTS_NAME)
@@ -142,7 +136,7 @@ def trained(
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=5.0)
     network.compile(optimizer, NormalizedFocalLoss(), metrics=[MaskIoU()], jit_compile=False)
     optimizer.build(network.trainable_variables)
-    settings = {"variant": variant.title, **settings}
+    settings = {"variant": variant.title, "steps": steps, "seed": seed}
     run_training(network, data, Schedule(steps, steps, None, 100), run, settings, network)
     save_variables(network, run / WEIGHTS_NAME, overwrite=True)
     return network
@@ -151,48 +145,30 @@ def trained(
 def results(
     datasets: Sequence[Dataset], samples: list[Sample], steps: int, seed: int, output: Path
 ) -> dict[str, dict[str, float]]:
-    """{variant: numbers of `ClickEvaluation`, and "gmac"}, computed where they are missing.
-
-    Raises:
-        InputError: what `output` holds was made with other data.
-    """
+    """{variant: numbers of `ClickEvaluation`, and "gmac"}, computed where they are missing."""
     augmented = ClickInput(
         DISTANCES, ((SIZE, SIZE, BATCH),), AugmentationConfig(), SimulationConfig()
     )
     data = ClickDataset(datasets, augmented, seed=seed, workers=1)
     config = PredictorConfig(DISTANCES, working_size=SIZE, zoom_in=False)
     clicks = ClickEvaluation(samples, config, MAX_CLICKS)
-    photographs = [image.image_path.name for dataset in datasets for image in dataset.images]
-    validated = [sample.name for sample in samples]
-    settings = {
-        "steps": steps,
-        "seed": seed,
-        "data": _digest(photographs),
-        "validation": _digest(validated),
-    }
+    names = [image.image_path.name for dataset in datasets for image in dataset.images]
+    names += [sample.name for sample in samples]
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    suffix = f"{steps}_{seed}_{digest[:16]}"  # other data are other runs
     found = {}
     for key, variant in VARIANTS.items():
-        run = output / f"{key}_{steps}_{seed}"
+        run = output / f"{key}_{suffix}"
         if not (run / RESULT_NAME).exists():
             print(f"{variant.title}, seed {seed}", file=sys.stderr)
-            before = output / f"{variant.start}_{steps}_{seed}" if variant.start else None
-            network = trained(variant, before, data, settings, run)
+            before = output / f"{variant.start}_{suffix}" if variant.start else None
+            network = trained(variant, before, data, steps, seed, run)
             macs = cost(network, SIZE, SIZE)
             numbers = clicks.evaluate(network) | {"gmac": (macs.image_macs + macs.click_macs) / 1e9}
-            text = json.dumps({"settings": settings, "numbers": numbers}, indent=1)
+            text = json.dumps(numbers, indent=1)
             atomic_write(run / RESULT_NAME, lambda file, text=text: file.write(text.encode()))
-        result = json.loads((run / RESULT_NAME).read_text())
-        if result["settings"] != settings:
-            raise InputError(
-                "--output must be a directory of its own for other data. Received "
-                f"{printable(run)}, which holds a result on others."
-            )
-        found[key] = result["numbers"]
+        found[key] = json.loads((run / RESULT_NAME).read_text())
     return found
-
-
-def _digest(names: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def table(found: list[dict[str, dict[str, float]]]) -> str:
