@@ -23,11 +23,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from fctsfn_tf.benchmark import cost
-from fctsfn_tf.compact import compact_network
-from fctsfn_tf.encode_once import compiled_parts
-from fctsfn_tf.recipes import CompactRecipe
-from fctsfn_tf.training import compact_training_model
+from fctsfn_tf.evaluation.benchmark import cost
+from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.encode_once import compiled_parts
+from fctsfn_tf.training.recipes import CompactRecipe
+from fctsfn_tf.training.stages import compact_training_model
 
 BACKBONES = ("MobileNetV2", "EfficientNetV2B0", "DenseNet121", "DenseNet169", "ResNet50V2")
 PHOTOGRAPH = (288, 384)

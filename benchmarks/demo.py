@@ -178,7 +178,7 @@ def measure(folder: Path) -> dict[str, list[float]]:
     """Seconds of every click of `CLICKS`, for the bare predictor and each way around it."""
     import app
 
-    from fctsfn_tf.image_io import read_image
+    from fctsfn_tf.images.image_io import read_image
 
     path = photograph(folder)
     app.networks.warm_up(app.DEFAULT_PRESET)

@@ -19,8 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fctsfn_tf.annotated_images import Sample
-from fctsfn_tf.evaluation import PROTOCOLS, evaluate, evaluate_object
+from fctsfn_tf.data.annotated_images import Sample
+from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate, evaluate_object
 
 HEIGHT, WIDTH = 60, 80
 CLICKS = 5

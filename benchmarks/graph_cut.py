@@ -14,9 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fctsfn_tf.clicks import Click
-from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS, graph_cut
-from fctsfn_tf.image_io import read_image
+from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, graph_cut
+from fctsfn_tf.images.image_io import read_image
 
 PHOTOGRAPH = Path(__file__).resolve().parent.parent / "examples" / "cat.jpg"
 HEIGHT, WIDTH = 816, 1224

@@ -27,14 +27,14 @@ from dataclasses import replace
 import cv2
 import keras
 
-from fctsfn_tf.annotated_images import Dataset
-from fctsfn_tf.click_dataset import ClickDataset
-from fctsfn_tf.compact import compact_network, is_backbone
-from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.image_cache import DiskCache, MemoryCache
-from fctsfn_tf.losses import NormalizedFocalLoss
-from fctsfn_tf.model import FCTSFN, freeze_tslfn
-from fctsfn_tf.recipes import COMPACT_INPUT, MSRN_INPUT, ClickInput
+from fctsfn_tf.data.annotated_images import Dataset
+from fctsfn_tf.data.image_cache import DiskCache, MemoryCache
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.networks.compact import compact_network, is_backbone
+from fctsfn_tf.networks.fctsfn import FCTSFN, freeze_tslfn
+from fctsfn_tf.training.click_dataset import ClickDataset
+from fctsfn_tf.training.losses import NormalizedFocalLoss
+from fctsfn_tf.training.recipes import COMPACT_INPUT, MSRN_INPUT, ClickInput
 
 MEMORY_BYTES = 2**30
 

@@ -19,14 +19,14 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from fctsfn_tf import mask_formats
-from fctsfn_tf.clicks import Click
-from fctsfn_tf.config import PredictorConfig
+from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.graph_cut import graph_cut
-from fctsfn_tf.image_io import read_image
-from fctsfn_tf.predictor import Prediction, Predictor
-from fctsfn_tf.presets import load_preset, preset_names
+from fctsfn_tf.images import mask_formats
+from fctsfn_tf.images.graph_cut import graph_cut
+from fctsfn_tf.images.image_io import read_image
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.predictor import Prediction, Predictor
+from fctsfn_tf.predict.presets import load_preset, preset_names
 
 MEGAPIXEL = 1_000_000
 MAX_NAME_LENGTH = 60

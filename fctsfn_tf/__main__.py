@@ -2,6 +2,6 @@
 
 import sys
 
-from fctsfn_tf.cli import main
+from fctsfn_tf.commands.cli import main
 
 sys.exit(main())

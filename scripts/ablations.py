@@ -35,25 +35,25 @@ import keras
 import numpy as np
 from keras import ops
 
-from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Dataset, Sample
-from fctsfn_tf.benchmark import cost
-from fctsfn_tf.callbacks import ClickEvaluation
-from fctsfn_tf.click_dataset import ClickDataset
-from fctsfn_tf.click_maps import DISK_RADIUS
+from fctsfn_tf.clicks.click_maps import DISK_RADIUS, DISTANCES
 from fctsfn_tf.commands.arguments import validation_names
-from fctsfn_tf.config import DISTANCES, PredictorConfig
-from fctsfn_tf.dataset_layouts import open_dataset
+from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Dataset, Sample
+from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.evaluation.benchmark import cost
 from fctsfn_tf.files import atomic_write
-from fctsfn_tf.layers import BilinearUpsampling, CropLike
-from fctsfn_tf.losses import NormalizedFocalLoss
-from fctsfn_tf.model import FCTSFN, SSFCN, TSLFN, freeze_tslfn
-from fctsfn_tf.optimizers import cosine_after_warmup
-from fctsfn_tf.presets import load_preset
-from fctsfn_tf.recipes import AugmentationConfig, ClickInput, Schedule, SimulationConfig
-from fctsfn_tf.streaming_metrics import MaskIoU
-from fctsfn_tf.training_loop import run_training
-from fctsfn_tf.weights import load_variables, save_variables, transfer_stage
+from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, freeze_tslfn
+from fctsfn_tf.networks.layers import BilinearUpsampling, CropLike
+from fctsfn_tf.networks.weights import load_variables, save_variables, transfer_stage
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.presets import load_preset
+from fctsfn_tf.training.callbacks import ClickEvaluation
+from fctsfn_tf.training.click_dataset import ClickDataset
+from fctsfn_tf.training.loop import run_training
+from fctsfn_tf.training.losses import NormalizedFocalLoss
+from fctsfn_tf.training.optimizers import cosine_after_warmup
+from fctsfn_tf.training.recipes import AugmentationConfig, ClickInput, Schedule, SimulationConfig
+from fctsfn_tf.training.streaming_metrics import MaskIoU
 
 SIZE = 128
 BATCH = 4

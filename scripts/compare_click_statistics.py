@@ -9,7 +9,7 @@ reference_clicks.json is a list of {"image", "mask": "<image>_<object id>", "pos
 name ends in "_f" is mirrored left to right.
 
 With --statistics FILE it also writes the authors' distributions as JSON, so that the tests can hold
-`paper_clicks` against them without the click sets (tests/data/click_statistics.json).
+`paper_clicks` against them without the click sets (tests/golden/click_statistics.json).
 
 Prints a Markdown table: quantiles of the authors' clicks and of ours on the same objects, and the
 Kolmogorov–Smirnov distance. Label maps are scaled back to the photographs' size, so their outlines
@@ -35,10 +35,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fctsfn_tf.clicks import Click
+from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, check_writable
-from fctsfn_tf.simulation import paper_clicks
+from fctsfn_tf.training.simulation import paper_clicks
 
 # Longer side of the label maps, and of nearly all photographs of Pascal VOC 2012, in pixels.
 LABEL_SIDE, PHOTOGRAPH_SIDE = 384, 500

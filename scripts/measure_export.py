@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.commands.arguments import validation_names
-from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
-from fctsfn_tf.segmenters import PredictorSegment
+from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Sample
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate_object
+from fctsfn_tf.evaluation.segmenters import PredictorSegment
 
 NUM_CLICKS = 5
 SHOWN_CLICKS = (1, 3, 5)
@@ -62,9 +62,9 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="number of objects (default 60)")
     arguments = parser.parse_args()
     # Keras takes seconds to load: not before the arguments are known to be right.
-    from fctsfn_tf.export import MANIFEST_FILE, with_stored_weights
-    from fctsfn_tf.predictor import Predictor
-    from fctsfn_tf.presets import load_preset
+    from fctsfn_tf.export.export import MANIFEST_FILE, with_stored_weights
+    from fctsfn_tf.predict.predictor import Predictor
+    from fctsfn_tf.predict.presets import load_preset
 
     dataset = open_dataset(arguments.directory)
     names = validation_names(arguments.split, [dataset])

@@ -2,8 +2,8 @@
 
     python scripts/quantize_preset.py runs/mine/preset runs/mine/quantized
 
-The second directory is a new preset. `fctsfn_tf/quantization.py` says what becomes of the weights,
-`scripts/measure_export.py` measures what that costs in IoU.
+The second directory is a new preset. `fctsfn_tf/networks/quantization.py` says what becomes of the
+weights, `scripts/measure_export.py` measures what that costs in IoU.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def main() -> int:
     parser.add_argument("output", type=Path, help="directory to be made")
     arguments = parser.parse_args()
     # Keras takes seconds to load: not before the arguments are known to be right.
-    from fctsfn_tf.presets import load_preset, preset_facts, save_preset
-    from fctsfn_tf.quantization import quantize
+    from fctsfn_tf.networks.quantization import quantize
+    from fctsfn_tf.predict.presets import load_preset, preset_facts, save_preset
 
     try:
         model, config = load_preset(arguments.preset)

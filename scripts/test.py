@@ -7,7 +7,7 @@
 4. the tests of the core on JAX, in .venv-jax, where TensorFlow is not installed.
 
 Ends with "N passed, N failed, N skipped" over all runs, and with code 1 if anything failed. With
-arguments it is pytest on TensorFlow alone: python3 scripts/test.py tests/test_clicks.py -k undo
+arguments it is pytest on TensorFlow alone: python3 scripts/test.py tests/clicks -k undo
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ WEB = ROOT / "web"
 OLDEST_NODE = 20
 # Each of these runs networks or the array code under them; the rest never meets the backend.
 CORE_TESTS = [
-    "tests/test_backends.py",
-    "tests/test_checkpoints.py",
-    "tests/test_click_maps.py",
-    "tests/test_clicks.py",
-    "tests/test_distribution.py",
-    "tests/test_encode_once.py",
-    "tests/test_fit.py",
-    "tests/test_iterative_clicks.py",
-    "tests/test_layers.py",
-    "tests/test_losses.py",
-    "tests/test_optimizers.py",
-    "tests/test_package.py",
-    "tests/test_predictor.py",
-    "tests/test_resuming.py",
-    "tests/test_streaming_metrics.py",
-    "tests/test_training.py",
+    "tests/house/test_backends.py",
+    "tests/training/test_checkpoints.py",
+    "tests/clicks/test_click_maps.py",
+    "tests/clicks/test_click.py",
+    "tests/training/test_distribution.py",
+    "tests/networks/test_encode_once.py",
+    "tests/training/test_fit.py",
+    "tests/training/test_iterative_clicks.py",
+    "tests/networks/test_layers.py",
+    "tests/training/test_losses.py",
+    "tests/training/test_optimizers.py",
+    "tests/house/test_package.py",
+    "tests/predict/test_predictor.py",
+    "tests/training/test_resuming.py",
+    "tests/training/test_streaming_metrics.py",
+    "tests/training/test_stages.py",
 ]
 
 

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
-from fctsfn_tf.baselines.seeded_cut import CutParameters
-from fctsfn_tf.baselines.seeds import SEED_RADIUS
-from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.evaluation import PROTOCOLS, evaluate_object
-from fctsfn_tf.metrics import number_of_clicks
+from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Sample
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.evaluation.baselines.seeded_cut import CutParameters
+from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS
+from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate_object
+from fctsfn_tf.evaluation.metrics import number_of_clicks
 from fctsfn_tf.progress import ProgressBar
 
 SMOOTHNESS = {f"γ = {value}": {"cut": CutParameters(value)} for value in (15, 50, 150)}
@@ -51,7 +51,7 @@ def some_samples(directory: Path, limit: int) -> Iterator[Sample]:
 
 def row(method: str, name: str, seed_radius: float, samples: list[Sample]) -> str:
     """A line of the table."""
-    module = importlib.import_module(f"fctsfn_tf.baselines.{method}")
+    module = importlib.import_module(f"fctsfn_tf.evaluation.baselines.{method}")
     parameters = module.Parameters(seed_radius=seed_radius, **GRID[method][name])
     segment = partial(module.segment, parameters=parameters)
     bar, ious = ProgressBar(len(samples)), []

@@ -27,14 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE, Sample
-from fctsfn_tf.clicks import Click
+from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.commands.arguments import validation_names
-from fctsfn_tf.dataset_layouts import open_dataset
-from fctsfn_tf.evaluation import PROTOCOLS, Protocol, evaluate_object
-from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
-from fctsfn_tf.metrics import iou
-from fctsfn_tf.segmenters import PredictorSegment, Segment
+from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Sample
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.evaluation.evaluation import PROTOCOLS, Protocol, evaluate_object
+from fctsfn_tf.evaluation.metrics import iou
+from fctsfn_tf.evaluation.segmenters import PredictorSegment, Segment
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
 
 NUM_CLICKS = 5
 GRID = {
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="number of objects (default 60)")
     arguments = parser.parse_args()
     # Keras takes seconds to load: not before the arguments are known to be right.
-    from fctsfn_tf.predictor import Predictor
+    from fctsfn_tf.predict.predictor import Predictor
 
     dataset = open_dataset(arguments.directory)
     names = validation_names(arguments.split, [dataset])

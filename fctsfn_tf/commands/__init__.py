@@ -1,5 +1,6 @@
-"""The commands of `fctsfn`, a module each: `add_parser` adds its arguments and sets `run`.
+"""The program `fctsfn`: its commands, a module each.
 
-`run` is a function of the parsed arguments that returns the exit code. Everything heavy is imported
-there, so that `fctsfn --help` answers at once.
+In: the arguments of the command line. Out: an exit code. `add_parser` adds a command's arguments
+and sets `run`, a function of the parsed arguments; everything heavy is imported there, so that
+`fctsfn --help` answers at once. Open first: `cli.py`.
 """

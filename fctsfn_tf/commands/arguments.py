@@ -14,8 +14,8 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
 if TYPE_CHECKING:
-    from fctsfn_tf.annotated_images import Dataset
-    from fctsfn_tf.predictor import Predictor
+    from fctsfn_tf.data.annotated_images import Dataset
+    from fctsfn_tf.predict.predictor import Predictor
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -24,7 +24,7 @@ TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 def load_predictor(arguments: argparse.Namespace) -> Predictor:
     """The Predictor that --preset, --threshold and --graph-cut ask for; takes seconds."""
     import_quietly()
-    from fctsfn_tf.predictor import Predictor
+    from fctsfn_tf.predict.predictor import Predictor
 
     overrides = {"graph_cut": arguments.graph_cut, "threshold": arguments.threshold}
     preset = {} if arguments.preset is None else {"preset": arguments.preset}
@@ -45,7 +45,7 @@ def import_quietly() -> None:
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        import fctsfn_tf.predictor  # noqa: F401
+        import fctsfn_tf.predict.predictor  # noqa: F401
     finally:
         os.dup2(standard_error, 2)
         os.close(standard_error)

@@ -56,8 +56,8 @@ def _run_benchmark(arguments: argparse.Namespace) -> int:
     if arguments.plots is not None:
         return _plot(arguments)
     shared.import_quietly()
-    from fctsfn_tf.benchmark import benchmark_table
-    from fctsfn_tf.benchmark_peers import PEERS
+    from fctsfn_tf.evaluation.benchmark import benchmark_table
+    from fctsfn_tf.evaluation.benchmark_peers import PEERS
 
     given: dict[str, object] = {"names": arguments.networks or None}
     if arguments.size is not None:
@@ -75,10 +75,10 @@ def _plot(arguments: argparse.Namespace) -> int:
     for path in files:
         check_writable(path, arguments.force)
     shared.import_quietly()
-    from fctsfn_tf.benchmark import cost_by_size_and_clicks
-    from fctsfn_tf.plots import lines
-    from fctsfn_tf.presets import DEFAULT_PRESET
-    from fctsfn_tf.segmenters import Segmenter
+    from fctsfn_tf.evaluation.benchmark import cost_by_size_and_clicks
+    from fctsfn_tf.evaluation.plots import lines
+    from fctsfn_tf.evaluation.segmenters import Segmenter
+    from fctsfn_tf.predict.presets import DEFAULT_PRESET
 
     methods = {DEFAULT_PRESET: DEFAULT_PRESET, **PLOTTED_METHODS}
     segments = {name: Segmenter(model).build()[1] for name, model in methods.items()}

@@ -11,7 +11,7 @@ from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.files import atomic_write, check_writable
 
 if TYPE_CHECKING:
-    from fctsfn_tf.evaluation import Protocol
+    from fctsfn_tf.evaluation.evaluation import Protocol
 
 # The keys of `baselines.BASELINES`, `benchmark_sets.BENCHMARK_SETS` and `evaluation.CHOICES`, which
 # take a while to import.
@@ -147,10 +147,10 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.benchmark_sets import BENCHMARK_SETS, FOLDER, open_benchmark_set
-    from fctsfn_tf.evaluation import Shard, evaluate_dataset
-    from fctsfn_tf.results import markdown, summarise, table_of_objects
-    from fctsfn_tf.segmenters import Segmenter
+    from fctsfn_tf.data.benchmark_sets import BENCHMARK_SETS, FOLDER, open_benchmark_set
+    from fctsfn_tf.evaluation.evaluation import Shard, evaluate_dataset
+    from fctsfn_tf.evaluation.results import markdown, summarise, table_of_objects
+    from fctsfn_tf.evaluation.segmenters import Segmenter
 
     protocol = _protocol(arguments)
     part = Shard(*arguments.shard) if arguments.shard else None
@@ -186,15 +186,15 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
 def _model_name(arguments: argparse.Namespace) -> str:
     if arguments.model is not None:
         return arguments.model
-    from fctsfn_tf.presets import DEFAULT_PRESET
+    from fctsfn_tf.predict.presets import DEFAULT_PRESET
 
     return DEFAULT_PRESET
 
 
 def _protocol(arguments: argparse.Namespace) -> Protocol:
     """The named protocol with what the arguments say otherwise."""
-    from fctsfn_tf.evaluation import PROTOCOLS
-    from fctsfn_tf.graph_cut import DEFAULT_PARAMETERS
+    from fctsfn_tf.evaluation.evaluation import PROTOCOLS
+    from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS
 
     changes: dict[str, object] = {"is_jittered": arguments.jitter, "until": arguments.until}
     if arguments.max_clicks is not None:

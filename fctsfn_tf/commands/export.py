@@ -48,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def _run_export(arguments: argparse.Namespace) -> int:
     shared.import_quietly()
-    from fctsfn_tf.export import MANIFEST_FILE, export_preset
+    from fctsfn_tf.export.export import MANIFEST_FILE, export_preset
 
     preset = {} if arguments.preset is None else {"preset": arguments.preset}
     manifest = export_preset(

@@ -26,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _run_install(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf import tfjs_converter
+    from fctsfn_tf.export import tfjs_converter
 
     tfjs_converter.install()
     print(f"TensorFlow.js' converter is in {printable(tfjs_converter.directory())}")

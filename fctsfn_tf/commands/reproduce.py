@@ -11,7 +11,7 @@ from fctsfn_tf.commands.evaluate import shard
 from fctsfn_tf.files import atomic_write, check_writable
 
 if TYPE_CHECKING:
-    from fctsfn_tf.reproduce import Workshop
+    from fctsfn_tf.evaluation.reproduce import Workshop
 
 TABLE_NUMBERS, FIGURE_NUMBERS = range(1, 8), range(3, 9)
 
@@ -75,7 +75,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def _run_reproduce(arguments: argparse.Namespace) -> int:
     shared.import_quietly()
     from fctsfn_tf.errors import InputError
-    from fctsfn_tf.reproduce import figure, table
+    from fctsfn_tf.evaluation.reproduce import figure, table
 
     # In the order given, each once.
     protocols = dict.fromkeys(arguments.protocol or ("paper",))
@@ -104,9 +104,9 @@ def _run_reproduce(arguments: argparse.Namespace) -> int:
 
 def _workshop(arguments: argparse.Namespace, protocol: str) -> Workshop:
     from fctsfn_tf.errors import InputError
-    from fctsfn_tf.evaluation import Shard
-    from fctsfn_tf.presets import DEFAULT_PRESET
-    from fctsfn_tf.reproduce import NETWORKS, Workshop
+    from fctsfn_tf.evaluation.evaluation import Shard
+    from fctsfn_tf.evaluation.reproduce import NETWORKS, Workshop
+    from fctsfn_tf.predict.presets import DEFAULT_PRESET
 
     presets = dict(arguments.preset)
     unknown = sorted(set(presets) - set(NETWORKS))

@@ -14,7 +14,7 @@ from fctsfn_tf.files import printable
 from fctsfn_tf.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from fctsfn_tf.segmenting import Job, Result
+    from fctsfn_tf.predict.segmenting import Job, Result
 
 # The outputs, in the order of the help; their suffixes are `segmenting`'s.
 OUTPUT_HELP = {
@@ -142,7 +142,7 @@ def _run_segment(arguments: argparse.Namespace) -> int:
 
 
 def _segment_photograph(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.segmenting import Job, check_outputs, default_outputs, load, segment
+    from fctsfn_tf.predict.segmenting import Job, check_outputs, default_outputs, load, segment
 
     photograph = arguments.photograph
     named = {kind: path for kind in OUTPUT_HELP if (path := getattr(arguments, kind)) is not None}
@@ -166,7 +166,7 @@ def _segment_photograph(arguments: argparse.Namespace) -> int:
 
 def _objects_of(arguments: argparse.Namespace) -> list:
     """The clicked objects of the one photograph."""
-    from fctsfn_tf.clicks_file import ObjectClicks, read_clicks_file
+    from fctsfn_tf.clicks.clicks_file import ObjectClicks, read_clicks_file
 
     if arguments.points and arguments.clicks:
         raise InputError(
@@ -193,7 +193,7 @@ def _objects_of(arguments: argparse.Namespace) -> list:
 
 
 def _segment_folder(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.segmenting import check_outputs, segment_all, unfinished
+    from fctsfn_tf.predict.segmenting import check_outputs, segment_all, unfinished
 
     jobs = _jobs_of_folder(arguments)
     _check_clicks_file_stays(arguments, jobs)
@@ -222,8 +222,8 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
 
 
 def _jobs_of_folder(arguments: argparse.Namespace) -> list[Job]:
-    from fctsfn_tf.clicks_file import read_clicks_file
-    from fctsfn_tf.segmenting import Job, default_outputs
+    from fctsfn_tf.clicks.clicks_file import read_clicks_file
+    from fctsfn_tf.predict.segmenting import Job, default_outputs
 
     single = [kind for kind in (*OUTPUT_HELP, "start_mask") if getattr(arguments, kind) is not None]
     if single or arguments.points or not arguments.clicks:

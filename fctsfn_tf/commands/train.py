@@ -14,8 +14,8 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
 if TYPE_CHECKING:
-    from fctsfn_tf.annotated_images import Dataset
-    from fctsfn_tf.training import TrainingData
+    from fctsfn_tf.data.annotated_images import Dataset
+    from fctsfn_tf.training.stages import TrainingData
 
 EPILOG = """\
 What is trained:
@@ -154,8 +154,9 @@ def _run_train(arguments: argparse.Namespace) -> int:
         )
     shared.import_quietly()
     compute_alike()
-    from fctsfn_tf import recipes, training
-    from fctsfn_tf.presets import load_preset
+    from fctsfn_tf.predict.presets import load_preset
+    from fctsfn_tf.training import recipes
+    from fctsfn_tf.training import stages as training
 
     data = _training_data(arguments)
     output = arguments.output
@@ -202,10 +203,10 @@ def compute_alike() -> None:
 
 def _training_data(arguments: argparse.Namespace) -> TrainingData:
     """The data sets with what is held out of them, and the objects to validate on."""
-    from fctsfn_tf.annotated_images import MIN_OBJECT_SHARE
-    from fctsfn_tf.dataset_layouts import open_dataset
-    from fctsfn_tf.image_cache import DiskCache
-    from fctsfn_tf.training import TrainingData
+    from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
+    from fctsfn_tf.data.image_cache import DiskCache
+    from fctsfn_tf.data.layouts import open_dataset
+    from fctsfn_tf.training.stages import TrainingData
 
     datasets = [open_dataset(path, split=arguments.split) for path in arguments.data]
     validation: Dataset | None = None

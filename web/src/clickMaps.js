@@ -1,5 +1,5 @@
 /**
- * Clicks → the maps that the interaction stream reads; the twin of fctsfn_tf/click_maps.py.
+ * Clicks → the maps that the interaction stream reads; the twin of fctsfn_tf/clicks/click_maps.py.
  *
  * Two encodings: the paper's Euclidean distance maps (Eq. 1) and RITM's disks. Maps are Float32Array
  * in the order [height, width, channels] and change in place, only near the new click.

@@ -1,5 +1,5 @@
 /**
- * Clicks, and a history of clicks with undo and redo; the twin of fctsfn_tf/clicks.py.
+ * Clicks, and a history of clicks with undo and redo; the twin of fctsfn_tf/clicks/click.py.
  *
  * Inside, a click is {row, col, isPositive} with row and col at pixel centres; (x, y) lives only at
  * the edges: the module's methods and the page.

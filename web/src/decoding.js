@@ -1,5 +1,5 @@
 /**
- * Files → pixels, by the browser's own decoders; the twin of fctsfn_tf/image_io.py. Runs in a worker.
+ * Files → pixels, by the browser's own decoders; the twin of fctsfn_tf/images/image_io.py. Runs in a worker.
  *
  * The browser turns a photograph upright as its EXIF data says and converts its colours to sRGB.
  */
@@ -51,7 +51,7 @@ export async function decodePhotograph(source) {
 }
 
 /**
- * The mask in a file, to start from. Taken are what `read_mask` of fctsfn_tf/mask_formats.py takes:
+ * The mask in a file, to start from. Taken are what `read_mask` of fctsfn_tf/images/mask_formats.py takes:
  * a cut-out with transparency, an index PNG with colours (every index but 0 and 255), else grey,
  * whose object is what is at least half white, or, if it holds 0 and 1 alone, the 1.
  *

@@ -1,5 +1,5 @@
 /**
- * Masks as what other tools read; the twin of fctsfn_tf/mask_formats.py.
+ * Masks as what other tools read; the twin of fctsfn_tf/images/mask_formats.py.
  *
  * A mask is a Uint8Array [height, width] of 0 and 1. Several objects are a list of masks, which may
  * overlap, or an index map: 0 for the background, then 1, 2, … per object.

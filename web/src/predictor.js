@@ -1,5 +1,5 @@
 /**
- * A photograph once, then click by click; the twin of fctsfn_tf/predictor.py, step by step.
+ * A photograph once, then click by click; the twin of fctsfn_tf/predict/predictor.py, step by step.
  *
  * It knows no TensorFlow: the network comes in, so that it can be tested with any.
  *
@@ -21,7 +21,7 @@
  * @property {number} clickMs spent on everything else that this click needed
  *
  * @typedef {object} Glance what is known after the first look at a first click; it holds until the
- *   network has looked again (`look_again` in fctsfn_tf/config.py)
+ *   network has looked again (`look_again` in fctsfn_tf/predict/config.py)
  * @property {Prediction} prediction
  * @property {import("./clicks.js").Click[]} clicks
  * @property {View} view
@@ -59,7 +59,7 @@ export class Predictor {
 
   /**
    * @param {Network} network
-   * @param {object} config the preset's predictor settings, see fctsfn_tf/config.py
+   * @param {object} config the preset's predictor settings, see fctsfn_tf/predict/config.py
    */
   constructor(network, config) {
     if (!(config.click_encoding in CLICK_ENCODINGS)) {

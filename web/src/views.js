@@ -1,6 +1,6 @@
 /**
  * The part of a photograph that the network sees: the whole of it, or a box around the object; the
- * twin of fctsfn_tf/views.py, which explains the rules and their sources.
+ * twin of fctsfn_tf/predict/views.py, which explains the rules and their sources.
  *
  * @typedef {{top: number, left: number, bottom: number, right: number}} Box rows in [top, bottom),
  *   columns in [left, right)
@@ -86,7 +86,7 @@ export function paste(view, answer, probability) {
  * @param {View} view the present one
  * @param {Plane} probability before the next click, or of a start mask
  * @param {import("./clicks.js").Click[]} clicks all of them, the next one included
- * @param {object} config the preset's predictor settings, see fctsfn_tf/config.py
+ * @param {object} config the preset's predictor settings, see fctsfn_tf/predict/config.py
  * @returns {View} the whole photograph where nothing is known of the object yet
  */
 export function nextView(view, probability, clicks, config) {

@@ -16,11 +16,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fctsfn_tf import mask_formats, views
-from fctsfn_tf.click_maps import disk_maps, distance_maps
-from fctsfn_tf.clicks import Click
-from fctsfn_tf.config import PredictorConfig
-from fctsfn_tf.predictor import Prediction, Predictor
+from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.clicks.click_maps import disk_maps, distance_maps
+from fctsfn_tf.images import mask_formats
+from fctsfn_tf.predict import views
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.predictor import Prediction, Predictor
 
 FOLDER = Path(__file__).resolve().parent
 EXAMPLES = FOLDER.parent.parent / "examples"

@@ -1,0 +1,201 @@
+"""Objects of photographs in any layout: `Dataset` → `AnnotatedImage` → `Sample`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fctsfn_tf.data.annotations import Objects
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import printable
+from fctsfn_tf.images.image_io import read_image
+from fctsfn_tf.images.mask_formats import MAX_OBJECTS, VOID
+
+# Below this share of the photograph an object is annotation noise, not something that a person
+# clicks; training and evaluation leave it out.
+MIN_OBJECT_SHARE = 0.002
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One object of one photograph.
+
+    Attributes:
+        name: the photograph's, with "_<object id>" where it has several objects.
+        image: (H, W, 3) uint8 RGB.
+        gt_mask: (H, W) bool, the object.
+        ignore: (H, W) bool, pixels that count neither for nor against.
+        other_masks: (H, W) bool each, all other objects of the photograph, in the order of their
+            ids and files; they may overlap with this one.
+    """
+
+    name: str
+    image: np.ndarray
+    gt_mask: np.ndarray
+    ignore: np.ndarray
+    other_masks: tuple[np.ndarray, ...] = ()
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """A photograph and where its objects come from.
+
+    Attributes:
+        name: of its own within the data set.
+        image_path: the photograph.
+        annotation_path: the file its objects are read from.
+        read_objects: (height, width) → the objects; raises InputError where it cannot. It can be
+            pickled, so that other processes can read.
+    """
+
+    name: str
+    image_path: Path
+    annotation_path: Path
+    read_objects: Callable[[int, int], Objects]
+
+    def read_masks(self) -> tuple[np.ndarray, Objects]:
+        """(H, W, 3) uint8 RGB image and its objects, exact also where they overlap.
+
+        Raises:
+            InputError: unreadable, or a mask of another size.
+        """
+        image = read_image(self.image_path)
+        size = image.shape[:2]
+        try:
+            objects = self.read_objects(*size)
+        except InputError as error:
+            raise InputError(f"{printable(self.name)}: {error}") from None
+        if any(mask.shape != size for mask in (objects.ignore, *objects.others)):
+            raise InputError(
+                "An image and its mask must have the same size. Export both at full size. "
+                f"Received {size} and {objects.ignore.shape} for {printable(self.name)}."
+            )
+        return image, objects
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """(H, W, 3) uint8 RGB image and (H, W) uint8 label map: 0, object ids, `VOID`.
+
+        Where objects overlap, the smaller one is on top, so that none is lost.
+
+        Raises:
+            InputError: see `read_masks`, or more than `MAX_OBJECTS` objects.
+        """
+        image, objects = self.read_masks()
+        if max(objects.masks, default=0) > MAX_OBJECTS:
+            raise InputError(
+                f"A label map holds at most {MAX_OBJECTS} objects. Take `samples` instead. "
+                f"Received {max(objects.masks)} for {printable(self.name)}."
+            )
+        labels = np.where(objects.ignore, VOID, 0).astype(np.uint8)
+        by_size = sorted(objects.masks.items(), key=lambda item: -np.count_nonzero(item[1]))
+        for number, mask in by_size:
+            labels[mask] = number
+        return image, labels
+
+    def samples(self, min_share: float = 0.0) -> Iterator[Sample]:
+        """Every object of the photograph that covers at least `min_share` of it.
+
+        Raises:
+            InputError: see `read_masks`.
+        """
+        return samples_of(self.name, *self.read_masks(), min_share)
+
+
+def samples_of(
+    name: str, image: np.ndarray, objects: Objects, min_share: float = 0.0
+) -> Iterator[Sample]:
+    """Every object of a photograph that covers at least `min_share` of it, and one pixel.
+
+    Args:
+        name: the photograph's.
+        image: (H, W, 3) uint8 RGB.
+        objects: of (H, W).
+    """
+    least = max(1, min_share * objects.ignore.size)
+    large = [key for key, mask in objects.masks.items() if np.count_nonzero(mask) >= least]
+    for key in large:
+        others = tuple(mask for other, mask in objects.masks.items() if other != key)
+        others += objects.others
+        own_name = name if len(large) == 1 else f"{name}_{key}"
+        yield Sample(own_name, image, objects.masks[key], objects.ignore, others)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The photographs of a data set, in the order of its list or by name.
+
+    Attributes:
+        kind: the layout, a key of `dataset_layouts.LAYOUTS`.
+        images: each gives its label map (`read`) and its objects (`samples`).
+        is_empty_allowed: whether photographs without an object belong to it.
+    """
+
+    kind: str
+    images: tuple[AnnotatedImage, ...]
+    is_empty_allowed: bool = False
+
+    def has_any(self, names: Collection[str]) -> bool:
+        """Whether the stem of a photograph's file is among `names`."""
+        return any(image.image_path.stem in names for image in self.images)
+
+    def only(self, names: Collection[str]) -> Dataset:
+        """The photographs whose files' stems are among `names`.
+
+        Raises:
+            InputError: there is none.
+        """
+        found = tuple(image for image in self.images if image.image_path.stem in names)
+        if not found:
+            raise InputError(
+                "A data set must hold a photograph of those asked for. Name the files' stems. "
+                f"Received {printable(', '.join(sorted(names)) or 'no name'):.80}."
+            )
+        return replace(self, images=found)
+
+    def without(self, names: Collection[str]) -> Dataset:
+        """The photographs whose files' stems are not among `names`: what is not held out."""
+        found = (image for image in self.images if image.image_path.stem not in names)
+        return replace(self, images=tuple(found))
+
+    def samples(
+        self, min_share: float = 0.0, left_out: list[str] | None = None
+    ) -> Iterator[Sample]:
+        """Every object of every photograph.
+
+        Args:
+            min_share: objects that cover less of their photograph are passed over, in [0, 1];
+                `MIN_OBJECT_SHARE` leaves out annotation noise. The default takes every object.
+            left_out: None to stop at the first photograph that cannot be used; a list to go on
+                without it and have what is wrong with it appended.
+
+        Raises:
+            InputError: see `AnnotatedImage.read_masks`; or an empty mask, see `check_objects`.
+        """
+        for image in self.images:
+            try:
+                pixels, objects = image.read_masks()
+                self.check_objects(image, objects)
+            except InputError as error:
+                if left_out is None:
+                    raise
+                left_out.append(str(error))
+                continue
+            yield from samples_of(image.name, pixels, objects, min_share)
+
+    def check_objects(self, image: AnnotatedImage, objects: Objects) -> None:
+        """Refuse a photograph whose mask is empty, unless such belong to the data set.
+
+        A mask with ignored pixels is not empty: somebody looked and found nothing sure.
+
+        Raises:
+            InputError: see above.
+        """
+        is_empty = not any(mask.any() for mask in (objects.ignore, *objects.masks.values()))
+        if is_empty and not self.is_empty_allowed:
+            raise InputError(
+                "A mask must show at least one object. Remove the photograph or draw its "
+                f"mask. Received an empty one for {printable(image.name)}."
+            )

@@ -1,0 +1,185 @@
+"""Published data sets as they come from their archives, and folders of one's own → samples.
+
+`open_dataset` recognises these layouts (a directory is named by what lies in it):
+
+- `voc`: Pascal VOC: JPEGImages/, SegmentationObject/ (palette PNG), ImageSets/Segmentation/*.txt;
+- `sbd`: SBD: img/, inst/*.mat, train.txt, val.txt;
+- `davis`: DAVIS: JPEGImages/480p/<sequence>/, Annotations/480p/<sequence>/, ImageSets/…/*.txt;
+- `coco`: COCO: annotations/instances_<split>.json and <split>/ (or images/<split>/, images/), or
+  one COCO file beside images/;
+- `labelme`: photographs, each with its .json beside it or in a folder of its own;
+- `folder`: photographs and masks with the same stem, in images/ and labels/ or masks/; so do
+  GrabCut (data_GT/ and boundary_GT/), Berkeley (images/ and masks/) and the 345 frames of DAVIS
+  (img/ and gt/) come. Several masks of one photograph are <stem>#<n> or <stem>_<n>.
+
+Nothing is left out for being small, unless `Dataset.samples` is asked to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
+from fctsfn_tf.data.readers import (
+    FOLDER_PAIRS,
+    folder_pair,
+    is_coco,
+    is_labelme,
+    read_coco,
+    read_davis,
+    read_folder,
+    read_labelme,
+    read_sbd,
+    read_voc,
+)
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import printable
+
+# How many of the names found a message shows.
+SHOWN_NAMES = 8
+
+
+def open_dataset(
+    directory: str | Path, kind: str | None = None, split: str | None = None
+) -> Dataset:
+    """A data set in one of the layouts that the head of this module lists. No pixel is read yet.
+
+    Args:
+        directory: the data set, or an archive's folder around it (VOCdevkit, benchmark_RELEASE, …).
+        kind: the layout, a key of `LAYOUTS`; None to recognise it.
+        split: the name of a list that the layout has ("train", "val", …); None takes all
+            photographs that have masks.
+
+    Raises:
+        InputError: no such directory, no layout that is known, no such list, or a photograph
+            without its mask.
+    """
+    known, inner = _recognised(Path(directory), kind)
+    layout = LAYOUTS[known]
+    return _checked(known, layout.read(inner, split), Path(directory), layout.is_empty_allowed)
+
+
+def list_splits(directory: str | Path, kind: str | None = None) -> list[str]:
+    """The names of the lists that a data set has, for `split` of `open_dataset`; often none.
+
+    Raises:
+        InputError: no such directory, or no layout that is known.
+    """
+    known, inner = _recognised(Path(directory), kind)
+    paths = (path for pattern in LAYOUTS[known].lists for path in inner.glob(pattern))
+    return sorted({path.stem.removeprefix("instances_") for path in paths})
+
+
+def _recognised(directory: Path, kind: str | None) -> tuple[str, Path]:
+    """The layout of a directory, and where in it the data set lies.
+
+    Raises:
+        InputError: see `list_splits`.
+    """
+    if not directory.is_dir():
+        raise InputError(
+            f"A data set must be a directory. Check the path. Received {printable(directory)}."
+        )
+    if kind is not None and kind not in LAYOUTS:
+        raise InputError(f"`kind` must be one of {', '.join(LAYOUTS)}. Received {kind!r:.40}.")
+    for known in LAYOUTS if kind is None else (kind,):
+        layout = LAYOUTS[known]
+        for inner in layout.inner_directories:
+            if layout.is_here(directory / inner):
+                return known, directory / inner
+    names = [printable(path.name) for path in sorted(directory.iterdir())]
+    found = ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
+    expected = "; ".join(
+        f"{name}: {layout.description}" for name, layout in LAYOUTS.items() if kind in (None, name)
+    )
+    raise InputError(
+        f"{printable(directory)} must have a layout that is known ({expected}). Name the folder "
+        f"that holds these. Received a folder of: {found or 'nothing'}."
+    )
+
+
+def _checked(
+    kind: str, images: Sequence[AnnotatedImage], directory: Path, is_empty_allowed: bool
+) -> Dataset:
+    if not images:
+        raise InputError(
+            f"{printable(directory)} must hold at least one photograph with its masks "
+            f"(layout {kind}). Check that the archive is complete. Received none."
+        )
+    missing = [image for image in images if not image.image_path.is_file()]
+    if missing:
+        raise InputError(
+            f"{len(missing)} photographs are missing. Check that the archive is complete. "
+            f"The first is {printable(missing[0].image_path)}."
+        )
+    return Dataset(kind, tuple(images), is_empty_allowed)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a data set lies on the disk.
+
+    Attributes:
+        description: for the message that a directory has none of the layouts.
+        is_here: whether a directory has this layout.
+        read: (directory, split) → its photographs.
+        lists: patterns of the files that name its splits.
+        inner_directories: where in an archive's folder it lies.
+        is_empty_allowed: whether photographs without an object belong to it.
+    """
+
+    description: str
+    is_here: Callable[[Path], bool]
+    read: Callable[[Path, str | None], list[AnnotatedImage]]
+    lists: tuple[str, ...]
+    inner_directories: tuple[str, ...] = (".",)
+    is_empty_allowed: bool = False
+
+
+def _has(*names: str) -> Callable[[Path], bool]:
+    return lambda directory: all((directory / name).is_dir() for name in names)
+
+
+# In the order in which they are looked for.
+LAYOUTS = {
+    "voc": Layout(
+        "JPEGImages/, SegmentationObject/, ImageSets/Segmentation/",
+        _has("JPEGImages", "SegmentationObject"),
+        read_voc,
+        ("ImageSets/Segmentation/*.txt",),
+        (".", "VOC2012", "VOCdevkit/VOC2012"),
+    ),
+    "sbd": Layout(
+        "img/, inst/",
+        _has("img", "inst"),
+        read_sbd,
+        ("*.txt",),
+        (".", "dataset", "benchmark_RELEASE/dataset"),
+    ),
+    # An object may leave the picture.
+    "davis": Layout(
+        "JPEGImages/480p/, Annotations/480p/",
+        _has("JPEGImages/480p", "Annotations/480p"),
+        read_davis,
+        ("ImageSets/*/*.txt",),
+        (".", "DAVIS"),
+        is_empty_allowed=True,
+    ),
+    # A photograph may show crowds alone.
+    "coco": Layout(
+        "annotations/instances_<split>.json or one COCO file, beside images",
+        is_coco,
+        read_coco,
+        ("annotations/instances_*.json",),
+        is_empty_allowed=True,
+    ),
+    "labelme": Layout("photographs with a labelme .json each", is_labelme, read_labelme, ()),
+    "folder": Layout(
+        " or ".join(f"{images}/ and {masks}/" for images, masks in FOLDER_PAIRS),
+        lambda directory: folder_pair(directory) is not None,
+        read_folder,
+        ("*.txt",),
+    ),
+}

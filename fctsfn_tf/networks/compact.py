@@ -1,0 +1,290 @@
+"""The compact network: FCTSFN's idea at a size that answers while a person clicks.
+
+Same shape as Fig. 2: an image stream that never sees a click, an interaction stream, late fusion
+at 1/16 (the paper: pool4), a score at 1/8, then refining from several scales. What differs:
+
+- the image stream is MobileNetV2 and ends in a top-down pyramid; per image it runs once, so it
+  may be the larger part;
+- the interaction stream reads disks and the previous probability (RITM, §3.1 and §3.2);
+- `ClickAttention` lets every place ask the clicked places which of them it resembles;
+- inverted residuals replace the 7×7 fc6; refining is top-down to 1/2 instead of 7×7 convolutions
+  at full resolution (the paper's refining layers alone cost 407 k multiply–accumulates a pixel).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.layers import BilinearUpsampling, CropLike, PadToMultiple
+from fctsfn_tf.networks.weights import load_variables
+
+# MobileNetV2's layers read by the pyramid, from 1/2 to 1/32. The expanded activations are wide,
+# but only the image part pays for that.
+TAPS = (
+    "block_1_expand_relu",
+    "block_3_expand_relu",
+    "block_6_expand_relu",
+    "block_13_expand_relu",
+    "block_16_project_BN",
+)
+# Channels of the pyramid and of the refining, from 1/2 to 1/32.
+WIDTHS = (16, 32, 64, 128, 160)
+ATTENTION_WIDTH = 64
+# Moving averages follow fast enough for the short roll-outs in inference mode while training.
+BATCH_NORM_MOMENTUM = 0.97
+# Added to the share of a cell that disks cover before the logarithm, so that without any click
+# the attention is uniform instead of undefined.
+UNCLICKED = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class ClickAttention(layers.Layer):
+    """For every place, the sign and features of the clicked places that it resembles.
+
+    Inputs, a list: queries (B, h, w, d), keys (B, h, w, d), values (B, h, w, v), and the disks at
+    the same resolution (B, h, w, 2) in [0, 1]. Attention weights are softmax over all places of
+    q·k/√d + log(disk share), so places without a click count for nothing. Queries and keys come
+    from the image alone.
+
+    Output: (B, h, w, 2 + v): share of attention on positive and negative clicks, and the values.
+    """
+
+    def call(self, inputs):  # noqa: ANN001, ANN201
+        queries, keys, values, disks = inputs
+        shape = ops.shape(queries)
+        batch, height, width = shape[0], shape[1], shape[2]
+        depth = queries.shape[-1]
+        queries = ops.reshape(queries, (batch, height * width, depth))
+        # Transposed while it has four axes: a converter would fold it into the product of matrices,
+        # which TF.js' wasm backend computes ten times as slowly when one is transposed.
+        keys = ops.reshape(ops.transpose(keys, (0, 3, 1, 2)), (batch, depth, height * width))
+        values = ops.reshape(values, (batch, height * width, values.shape[-1]))
+        disks = ops.reshape(disks, (batch, height * width, 2))
+
+        # UNCLICKED, its logarithm and the quotient by it are beyond half precision.
+        disks = ops.cast(disks, "float32")
+        covered = ops.sum(disks, axis=-1) + UNCLICKED  # (B, hw)
+        similarity = ops.matmul(queries, keys) * depth**-0.5
+        similarity = ops.cast(similarity, "float32") + ops.log(covered)[:, None, :]
+        attention = ops.cast(ops.softmax(similarity, axis=-1), values.dtype)  # (B, hw, hw)
+        signs = ops.cast(disks / covered[:, :, None], values.dtype)
+        attended = ops.matmul(attention, ops.concatenate([signs, values], axis=-1))
+        return ops.reshape(attended, (batch, height, width, 2 + values.shape[-1]))
+
+    def compute_output_shape(self, input_shape):  # noqa: ANN001, ANN201
+        queries, _, values, _ = input_shape
+        return (*queries[:3], 2 + values[-1])
+
+
+def compact_network(
+    backbone: str = "mobilenet_v2",
+    backbone_weights: str | Path | None = None,
+    alpha: float = 1.0,
+    name: str = "compact_fctsfn",
+) -> keras.Model:
+    """The compact two-stream network.
+
+    Args:
+        backbone: "mobilenet_v2".
+        backbone_weights: None for random weights, "imagenet" for those of `keras.applications`
+            (downloaded), or the path of an .npz of its variables.
+        alpha: MobileNetV2's width multiplier (0.35, 0.5, 0.75, 1.0, 1.3 or 1.4 with "imagenet").
+        name: of the model.
+
+    Returns:
+        A functional model. Inputs: {"image": (B, H, W, 3) float32 RGB in [0, 255], "click_maps":
+        (B, H, W, 3) float32 in [0, 1]: positive disks, negative disks, previous probability}.
+        Output: foreground logits (B, H, W, 1) float32. Any height and width; multiples of 32 cost
+        no padding. The layer "coarse_score" holds the logits at 1/8.
+
+    Raises:
+        InputError: unknown backbone, or weights that cannot be had.
+    """
+    if backbone != "mobilenet_v2":
+        raise InputError(
+            f"The compact network's backbone must be 'mobilenet_v2'. Received {backbone!r}."
+        )
+    image = layers.Input((None, None, 3), name="image")
+    click_maps = layers.Input((None, None, 3), name="click_maps")
+
+    # ---- Image part: runs once per image -------------------------------------------------------
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale_image")(image)
+    x = PadToMultiple(32, name="pad_image")(x)
+    taps = _mobilenet_v2(x, backbone_weights, alpha)
+    pyramid = _pyramid(taps)  # 1/2 … 1/32, WIDTHS channels
+    image_halves = [
+        _image_half(pyramid[0], WIDTHS[0], 0, "half"),  # (B, H/2, W/2, 16)
+        _image_half(pyramid[1], WIDTHS[1], 1, "quarter"),  # (B, H/4, W/4, 32)
+        _image_half(pyramid[2], WIDTHS[2], 2, "eighth"),  # (B, H/8, W/8, 64)
+        _image_half(pyramid[3], WIDTHS[3], 3, "sixteenth"),  # (B, H/16, W/16, 128)
+        _image_half(pyramid[4], WIDTHS[4], 4, "thirty_second"),  # (B, H/32, W/32, 160)
+    ]
+    queries = _image_half(pyramid[3], ATTENTION_WIDTH, 5, "queries")
+    keys = _image_half(pyramid[3], ATTENTION_WIDTH, 6, "keys")
+
+    # ---- Interaction stream: runs per click ----------------------------------------------------
+    maps = PadToMultiple(32, name="pad_click_maps")(click_maps)
+    interaction = []
+    x = maps
+    for scale, filters in enumerate(WIDTHS[:4]):
+        x = _conv_norm_relu(x, filters, 3, f"interaction_{2 ** (scale + 1)}", strides=2)
+        interaction.append(x)
+    disks = layers.AveragePooling2D(16, name="disks_16")(maps)[..., :2]  # (B, H/16, W/16, 2)
+
+    # ---- Fusion net ----------------------------------------------------------------------------
+    attended = ClickAttention(name="click_attention")([queries, keys, interaction[3], disks])
+    x = _fuse(
+        image_halves[3],
+        [
+            _linear(interaction[3], WIDTHS[3], "fusion_16_interaction"),
+            _linear(attended, WIDTHS[3], "fusion_16_attended"),
+        ],
+        "fusion_16",
+    )
+    x = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_a")
+    sixteenth = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_b")
+    x = _inverted_residual(sixteenth, WIDTHS[4], 5, "fusion_32_down", strides=2)
+    x = _fuse(image_halves[4], [x], "fusion_32")
+    x = _inverted_residual(x, WIDTHS[4], 5, "fusion_32_a")
+    x = _inverted_residual(x, WIDTHS[4], 5, "fusion_32_b")
+    x = BilinearUpsampling(2, name="fusion_32_up")(_linear(x, WIDTHS[3], "fusion_32_reduce"))
+    x = layers.Add(name="fusion_skip")([x, sixteenth])
+    x = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_c")  # (B, H/16, W/16, 128)
+
+    # ---- Score at 1/8, then refining to 1/2 ----------------------------------------------------
+    x = _refine(x, image_halves[2], interaction[2], WIDTHS[2], "refine_8")
+    x = _inverted_residual(x, WIDTHS[2], 3, "refine_8_a")
+    x = _inverted_residual(x, WIDTHS[2], 3, "refine_8_b")
+    score = layers.Conv2D(1, 1, name="coarse_score")(x)  # (B, H/8, W/8, 1)
+    x = layers.Concatenate(name="with_score")([x, score])
+    x = _refine(x, image_halves[1], interaction[1], WIDTHS[1], "refine_4")
+    x = _conv_norm_relu(x, WIDTHS[1], 3, "refine_4_a")
+    x = _conv_norm_relu(x, WIDTHS[1], 3, "refine_4_b")
+    x = _refine(x, image_halves[0], interaction[0], WIDTHS[0], "refine_2")
+    x = _conv_norm_relu(x, WIDTHS[0], 3, "refine_2_a")
+    x = _conv_norm_relu(x, WIDTHS[0], 3, "refine_2_b")
+    x = layers.Conv2D(1, 3, padding="same", name="refined_score")(x)  # (B, H/2, W/2, 1)
+    x = BilinearUpsampling(2, name="refined_up")(x)
+    logits = CropLike(name="crop", dtype="float32")([x, click_maps])  # (B, H, W, 1)
+    return keras.Model({"image": image, "click_maps": click_maps}, logits, name=name)
+
+
+def freeze_backbone(network: keras.Model) -> None:
+    """Let everything learn but MobileNetV2, whose BatchNorm then stays in inference mode as well.
+
+    Args:
+        network: of `compact_network`; compile it afterwards.
+    """
+    for layer in network.layers:
+        layer.trainable = not is_backbone(layer)
+
+
+def freeze_backbone_norm(network: keras.Model) -> None:
+    """Let everything learn but MobileNetV2's BatchNorm, which stays in inference mode.
+
+    Args:
+        network: of `compact_network`; compile it afterwards.
+    """
+    for layer in network.layers:
+        is_norm = isinstance(layer, layers.BatchNormalization)
+        layer.trainable = not (is_norm and is_backbone(layer))
+
+
+def is_backbone(layer: layers.Layer) -> bool:
+    """Whether a layer of a compact network belongs to MobileNetV2."""
+    return layer.name.startswith(("Conv1", "bn_Conv1", "expanded_conv_", "block_"))
+
+
+def _mobilenet_v2(image: Any, weights: str | Path | None, alpha: float) -> list:
+    """MobileNetV2's activations at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+    try:
+        network = keras.applications.MobileNetV2(
+            include_top=False,
+            weights="imagenet" if weights == "imagenet" else None,
+            input_tensor=image,
+            alpha=alpha,
+        )
+    except Exception as error:
+        if weights != "imagenet":
+            raise
+        raise InputError(
+            "The ImageNet weights of MobileNetV2 could not be downloaded. Connect to the network "
+            "once, or give backbone_weights the path of an .npz of its variables. "
+            f"Received: {str(error).splitlines()[0]:.120}"
+        ) from error
+    taps = [network.get_layer(tap).output for tap in TAPS]
+    if weights not in (None, "imagenet"):
+        load_variables(network, weights)
+    return taps
+
+
+def _pyramid(taps: list) -> list:
+    """Top-down pyramid over the taps: what the coarse levels know reaches the fine ones."""
+    levels = [_conv_norm_relu(taps[4], WIDTHS[4], 1, "pyramid_32")]
+    for level in (3, 2, 1, 0):
+        scale = 2 ** (level + 1)
+        lateral = _linear(taps[level], WIDTHS[level], f"pyramid_{scale}_lateral")
+        coarser = _linear(levels[0], WIDTHS[level], f"pyramid_{scale}_reduce")
+        coarser = BilinearUpsampling(2, name=f"pyramid_{scale}_up")(coarser)
+        x = _fuse(lateral, [coarser], f"pyramid_{scale}")
+        x = _conv_norm_relu(x, WIDTHS[level], 3, f"pyramid_{scale}_out")
+        levels.insert(0, x)
+    return levels
+
+
+def _image_half(x: Any, filters: int, index: int, what: str) -> Any:
+    """The image's half of a fusing 1×1 convolution; here the image part ends."""
+    x = _linear(x, filters, f"{what}_image")
+    return layers.Identity(name=f"image_features_{index}_{what}")(x)
+
+
+def _linear(x: Any, filters: int, name: str) -> Any:
+    return layers.Conv2D(filters, 1, use_bias=False, name=name)(x)
+
+
+def _fuse(first: Any, others: list, name: str) -> Any:
+    """Sum, BatchNorm, ReLU: a 1×1 convolution over a concatenation, written as a sum of halves."""
+    x = layers.Add(name=f"{name}_sum")([first, *others])
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _refine(x: Any, image_half: Any, interaction: Any, filters: int, name: str) -> Any:
+    """One step up: twice the resolution, joined by that scale of both streams."""
+    x = BilinearUpsampling(2, name=f"{name}_up")(_linear(x, filters, f"{name}_reduce"))
+    return _fuse(x, [image_half, _linear(interaction, filters, f"{name}_interaction")], name)
+
+
+def _conv_norm_relu(x: Any, filters: int, size: int, name: str, strides: int = 1) -> Any:
+    x = layers.Conv2D(
+        filters,
+        size,
+        strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _inverted_residual(x: Any, filters: int, size: int, name: str, strides: int = 1) -> Any:
+    """MobileNetV2's block with expansion 3; the sum only where shapes agree."""
+    inputs = x
+    x = _conv_norm_relu(x, 3 * inputs.shape[-1], 1, f"{name}_expand")
+    x = layers.DepthwiseConv2D(
+        size, strides, padding="same", use_bias=False, name=f"{name}_depthwise"
+    )(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_depthwise_norm")(x)
+    x = layers.ReLU(name=f"{name}_depthwise_relu")(x)
+    x = _linear(x, filters, f"{name}_project")
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_project_norm")(x)
+    if strides == 1 and inputs.shape[-1] == filters:
+        x = layers.Add(name=f"{name}_add")([inputs, x])
+    return x

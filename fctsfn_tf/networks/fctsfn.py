@@ -1,0 +1,442 @@
+"""Fig. 2 from top to bottom: FCTSFN, and the networks the paper compares it with.
+
+    TSLFN      two VGG16 streams, late fusion net, score at 1/8           Fig. 2a, §3.1
+    FCTSFN     TSLFN, refined from five scales at full resolution         Fig. 2b, §3.2
+    SSFCN      one stream over image and click maps together (Xu 2016)    §4.2, Tables 1–3
+    TSLFNMinus no interaction stream: the maps join at pool4              §4.2, Fig. 3
+
+Every network takes {"image": (B, H, W, 3) RGB in [0, 255], "click_maps": (B, H, W, 2) distances in
+[0, 255]} and returns foreground logits (B, H, W, 1), for any height and width.
+
+One deviation from the released Caffe network: all convolutions have `same` padding (so fc6, 7×7, is
+padded by 3), where Caffe pads conv1_1 by 100 pixels and crops by offsets afterwards. Weights and
+their counts are the same, the work is far less, and only a rim near the border differs.
+
+Late fusion is linear: a convolution over concat(image, interaction) is built as the sum of a
+convolution `…_image` (no bias) and one `…_interaction`. The image half is computed once per image;
+`encode_once.split` cuts there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.layers import (
+    BilinearUpsampling,
+    CropLike,
+    ForegroundLogit,
+    MeanSubtraction,
+    PadToMultiple,
+)
+from fctsfn_tf.networks.weights import initialise_from_vgg16, pretrained_vgg16
+
+# Filters of the 3×3 convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D).
+VGG16_BLOCKS = {
+    1: (64, 64),  # conv1_1, conv1_2
+    2: (128, 128),
+    3: (256, 256, 256),
+    4: (512, 512, 512),
+    5: (512, 512, 512),
+}
+FC_FILTERS = 4096  # fc6 (7×7) and fc7 (1×1)
+FC_DROPOUT = 0.5
+# The two channels of every score: 0 background, 1 foreground.
+NUM_CLASSES = 2
+
+# MSRN, Fig. 2b: scale → factor to full resolution; then the refining layers' kernel sizes.
+REFINED_SCALES = {"conv1_2": 1, "conv2_2": 2, "conv3_3": 4, "conv4_3": 8, "conv5_3": 16}
+BOTTLENECK_FILTERS = 60
+REFINING_KERNELS = (7, 5, 3, 3, 3)
+REFINING_FILTERS = 64
+REFINING_DROPOUT = 0.5
+# How the names of its layers begin.
+MSRN_PREFIXES = ("bottleneck", "refine", "score_bn")
+BATCH_NORM_EPSILON = 1e-5  # Caffe's default, which the released network keeps
+
+# Means that the released Caffe network subtracts: image in BGR, click maps positive, negative.
+BGR_MEAN = (104.00699, 116.66877, 122.67892)
+CLICK_MAPS_MEAN = (166.90557, 147.47697)
+COARSEST_STRIDE = 32
+
+# Layers that can fuse the streams; the place here is the <i> of `image_features_<i>_<what>`.
+FUSING_LAYERS = (
+    *("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1", "fc6"),
+    *("score_pool4", "score_pool3"),
+    *("bottleneck1", "bottleneck2", "bottleneck3", "bottleneck4"),
+)
+
+
+class Pair(NamedTuple):
+    """Features of the same size from both streams: where the paper writes ⊗, concatenate."""
+
+    image: keras.KerasTensor
+    interaction: keras.KerasTensor
+
+
+def FCTSFN(
+    backbone: str = "vgg16",
+    weights: str | Path | None = None,
+    alpha: float = 1.0,
+    name: str = "fctsfn",
+) -> keras.Model:
+    """The fully convolutional two-stream fusion network: TSLFN and MSRN (Fig. 2).
+
+    Args:
+        backbone: "vgg16" for the paper's network, or "mobilenet_v2" for the compact one, whose
+            click maps have three channels (see `fctsfn_tf.networks.compact`).
+        weights: see `TSLFN`; with "mobilenet_v2" it is the `backbone_weights` of
+            `compact_network`.
+        alpha: see `TSLFN`; with "mobilenet_v2" it is MobileNetV2's width multiplier.
+        name: of the model.
+
+    Returns:
+        {"image": (B, H, W, 3), "click_maps": (B, H, W, 2)} → logits (B, H, W, 1) float32.
+
+    Raises:
+        InputError: an unknown backbone, or `weights` that cannot be had.
+
+    Reference: Hu et al., A Fully Convolutional Two-Stream Fusion Network for Interactive Image
+    Segmentation, 2019, §3.
+    """
+    if backbone == "mobilenet_v2":
+        return compact_network(backbone, weights, alpha, name)
+    if backbone != "vgg16":
+        raise InputError(
+            "A backbone must be 'vgg16' (the paper's network) or 'mobilenet_v2' (the compact one). "
+            f"Choose one of them. Received {backbone!r}."
+        )
+    inputs = network_inputs()
+    features = two_streams(inputs, depth=4, alpha=alpha)
+    features = fusion_net(features, depth=4, alpha=alpha)
+    score = score_at_full_resolution(features, stride=8)  # (B, H, W, 2)
+    score = multi_scale_refining(features, score, alpha)  # (B, H, W, 2)
+    return finished_network(inputs, score, weights, name)
+
+
+def TSLFN(
+    stride: int = 8,
+    depth: int = 4,
+    weights: str | Path | None = None,
+    alpha: float = 1.0,
+    name: str = "tslfn",
+) -> keras.Model:
+    """The two-stream late fusion network (Fig. 2a) and its variants TSLFN_1 … TSLFN_5.
+
+    Args:
+        stride: 32, 16 or 8, of the finest score; 8 is the paper's final TSLFN.
+        depth: conv-relu-pool blocks in each stream, 1 … 5; the rest of VGG16 is the fusion net.
+            4 is the paper's TSLFN.
+        weights: None for random weights, "imagenet" for VGG16 from `keras.applications`, or the
+            path of a VGG16 weight file of that layout. The scores start at zero in any case.
+        alpha: multiplies the number of filters of every layer, as in `keras.applications`. Only
+            alpha = 1 has ImageNet weights; small ones serve tests.
+        name: of the model.
+
+    Returns:
+        {"image": (B, H, W, 3), "click_maps": (B, H, W, 2)} → logits (B, H, W, 1) float32.
+
+    Raises:
+        InputError: another stride, depth or alpha, or `weights` that cannot be had.
+    """
+    check_stride(stride)
+    if depth not in VGG16_BLOCKS:
+        raise InputError(
+            f"Each stream of a TSLFN has 1 to 5 blocks. Use depth 4 for the paper's network; "
+            f"depth 0 is called SSFCN. Received depth={depth!r}."
+        )
+    inputs = network_inputs()
+    features = two_streams(inputs, depth, alpha)
+    features = fusion_net(features, depth, alpha)
+    score = score_at_full_resolution(features, stride)
+    return finished_network(inputs, score, weights, name)
+
+
+def SSFCN(
+    stride: int = 8,
+    weights: str | Path | None = None,
+    alpha: float = 1.0,
+    name: str = "ssfcn",
+) -> keras.Model:
+    """The single-stream network: image and click maps are concatenated at the input.
+
+    That is TSLFN with streams of depth 0, so only conv1_1's image half can be computed once per
+    image.
+
+    Args, returns, raises: see `TSLFN`.
+
+    Reference: Xu et al., Deep Interactive Object Selection, 2016; paper §4.2.
+    """
+    check_stride(stride)
+    inputs = network_inputs()
+    features = two_streams(inputs, depth=0, alpha=alpha)
+    features = fusion_net(features, depth=0, alpha=alpha)
+    score = score_at_full_resolution(features, stride)
+    return finished_network(inputs, score, weights, name)
+
+
+def TSLFNMinus(
+    stride: int = 32,
+    weights: str | Path | None = None,
+    alpha: float = 1.0,
+    name: str = "tslfn_minus",
+) -> keras.Model:
+    """TSLFN⁻, without the interaction stream: the maps join the image stream at its end.
+
+    The maps are resized by averaging. The paper shows stride 32 only; at strides 16 and 8 the maps
+    take the place of the interaction stream's pool4 and pool3 in the scores as well.
+
+    Args, returns, raises: see `TSLFN`.
+
+    Source: paper §4.2, Fig. 3.
+    """
+    check_stride(stride)
+    inputs = network_inputs()
+    prepared = prepare(inputs)
+    image = vgg16_blocks(prepared.image, range(1, 5), alpha, suffix="_image")
+    features = {
+        pool: Pair(
+            image[pool], layers.AveragePooling2D(factor, name=f"resized_{factor}")(prepared[1])
+        )
+        for pool, factor in (("pool3", 8), ("pool4", 16))
+    }
+    features = fusion_net(features, depth=4, alpha=alpha)
+    score = score_at_full_resolution(features, stride)
+    return finished_network(inputs, score, weights, name)
+
+
+def check_stride(stride: int) -> None:
+    """Refuse a stride the paper does not have, before the network is built.
+
+    Raises:
+        InputError: it is not 8, 16 or 32.
+    """
+    if stride not in (8, 16, 32):
+        raise InputError(
+            "The stride of a score must be 32, 16 or 8 (the paper's final one). Use one of them. "
+            f"Received stride={stride!r}."
+        )
+
+
+# Input
+
+
+def network_inputs() -> dict[str, keras.KerasTensor]:
+    """The two inputs, of any size."""
+    return {
+        "image": keras.Input((None, None, 3), name="image"),
+        "click_maps": keras.Input((None, None, 2), name="click_maps"),
+    }
+
+
+def prepare(inputs: dict[str, keras.KerasTensor]) -> Pair:
+    """Both inputs minus their means, the image in BGR, padded to what five poolings divide."""
+    image = MeanSubtraction(BGR_MEAN, reverse_channels=True, name="mean_image")(inputs["image"])
+    click_maps = MeanSubtraction(CLICK_MAPS_MEAN, name="mean_interaction")(inputs["click_maps"])
+    return Pair(
+        PadToMultiple(COARSEST_STRIDE, name="padded_image")(image),
+        PadToMultiple(COARSEST_STRIDE, name="padded_interaction")(click_maps),
+    )
+
+
+# TSLFN, Fig. 2a
+
+
+def two_streams(inputs: dict[str, keras.KerasTensor], depth: int, alpha: float) -> dict[str, Pair]:
+    """Image stream and interaction stream: the first `depth` blocks of VGG16, one each.
+
+    Returns:
+        Pairs by name, `conv<block>_<last>` and `pool<block>`; "pool0" is the prepared input.
+    """
+    prepared = prepare(inputs)
+    image = vgg16_blocks(prepared.image, range(1, depth + 1), alpha, suffix="_image")
+    interaction = vgg16_blocks(
+        prepared.interaction, range(1, depth + 1), alpha, suffix="_interaction"
+    )
+    return {"pool0": prepared} | {key: Pair(image[key], interaction[key]) for key in image}
+
+
+def fusion_net(
+    features: dict[str, Pair], depth: int, alpha: float
+) -> dict[str, keras.KerasTensor | Pair]:
+    """The rest of VGG16 over both streams' `pool<depth>`, up to the score at stride 32.
+
+    Returns:
+        `features`, those of the remaining blocks, and "score" (B, H/32, W/32, 2).
+    """
+    features = features | vgg16_blocks(features[f"pool{depth}"], range(depth + 1, 6), alpha)
+    x = features["pool5"]  # (B, H/32, W/32, 512)
+    x = convolution(x, scaled(FC_FILTERS, alpha), 7, name="fc6")
+    x = layers.ReLU(name="relu6")(x)
+    x = layers.Dropout(FC_DROPOUT, name="dropout6")(x)
+    x = convolution(x, scaled(FC_FILTERS, alpha), 1, name="fc7")
+    x = layers.ReLU(name="relu7")(x)
+    x = layers.Dropout(FC_DROPOUT, name="dropout7")(x)
+    return features | {"score": score_layer(x, name="score")}
+
+
+def score_at_full_resolution(
+    features: dict[str, keras.KerasTensor | Pair], stride: int
+) -> keras.KerasTensor:
+    """Scores of pool4 and pool3 added to the coarse one, as `stride` asks; then full resolution.
+
+    Returns:
+        (B, H, W, 2), padded size.
+
+    Source: Long et al., Fully Convolutional Networks, 2015 (paper's [11]); paper §3.3.
+    """
+    score = features["score"]  # (B, H/32, W/32, 2)
+    if stride <= 16:
+        score = BilinearUpsampling(2, name="score_up16")(score)
+        score_pool4 = score_layer(features["pool4"], name="score_pool4")
+        score = layers.Add(name="score_16s")([score, score_pool4])  # (B, H/16, W/16, 2)
+    if stride == 8:
+        score = BilinearUpsampling(2, name="score_up8")(score)
+        score_pool3 = score_layer(features["pool3"], name="score_pool3")
+        score = layers.Add(name="score_8s")([score, score_pool3])  # (B, H/8, W/8, 2)
+    return BilinearUpsampling(stride, name="score_up")(score)
+
+
+# MSRN, Fig. 2b
+
+
+def multi_scale_refining(
+    features: dict[str, keras.KerasTensor | Pair], score: keras.KerasTensor, alpha: float
+) -> keras.KerasTensor:
+    """The refined score from five scales of TSLFN and its score, at full resolution.
+
+    Args:
+        features: with the names in `REFINED_SCALES`.
+        score: (B, H, W, 2), from TSLFN.
+        alpha: see `TSLFN`.
+
+    Returns:
+        (B, H, W, 2).
+
+    Source: paper §3.2, Fig. 2b. BatchNorm is in the released network, not in the paper's text.
+    """
+    scales = []
+    for i, (name, factor) in enumerate(REFINED_SCALES.items(), start=1):
+        filters = scaled(BOTTLENECK_FILTERS, alpha)
+        x = normalised_convolution(features[name], filters, 1, name=f"bottleneck{i}")
+        scales.append(BilinearUpsampling(factor, name=f"bottleneck{i}_up")(x))  # (B, H, W, 60)
+    x = layers.Add(name="sum_of_scales")(scales)
+    score = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name="score_bn")(score)
+    x = layers.Concatenate(name="scales_and_score")([x, score])  # (B, H, W, 62)
+    for i, kernel_size in enumerate(REFINING_KERNELS, start=1):
+        filters = scaled(REFINING_FILTERS, alpha)
+        x = normalised_convolution(x, filters, kernel_size, name=f"refine{i}")  # (B, H, W, 64)
+        x = layers.Dropout(REFINING_DROPOUT, name=f"refine{i}_dropout")(x)
+    return layers.Conv2D(NUM_CLASSES, 1, kernel_initializer="he_normal", name="refined_score")(x)
+
+
+def freeze_tslfn(network: keras.Model) -> None:
+    """Let only the MSRN of an FCTSFN learn; its TSLFN stays as it is, bit for bit (§3.3).
+
+    The TSLFN's layers are made untrainable and their dropout is turned off, so that in training
+    they compute what they compute in use. They have no BatchNorm.
+
+    Args:
+        network: of `FCTSFN`; compile it afterwards.
+
+    Raises:
+        InputError: it has no MSRN.
+    """
+    refining = [layer for layer in network.layers if layer.name.startswith(MSRN_PREFIXES)]
+    if not refining:
+        raise InputError(
+            "Only an FCTSFN has an MSRN to train. Build the network with fctsfn_tf.FCTSFN. "
+            f"Received '{network.name}'."
+        )
+    for layer in network.layers:
+        if layer not in refining:
+            layer.trainable = False
+            if isinstance(layer, layers.Dropout):
+                layer.rate = 0.0
+
+
+# The pieces they are made of
+
+
+def vgg16_blocks(
+    x: keras.KerasTensor | Pair, blocks: range, alpha: float, suffix: str = ""
+) -> dict[str, keras.KerasTensor]:
+    """VGG16's conv-relu-pool blocks `blocks` over `x`.
+
+    Returns:
+        `conv<block>_<last>` after its ReLU and `pool<block>`, for every block.
+    """
+    features = {}
+    for block in blocks:
+        for i, filters in enumerate(VGG16_BLOCKS[block], start=1):
+            x = convolution(x, scaled(filters, alpha), 3, name=f"conv{block}_{i}{suffix}")
+            x = layers.ReLU(name=f"relu{block}_{i}{suffix}")(x)
+        features[f"conv{block}_{i}"] = x
+        x = layers.MaxPooling2D(2, name=f"pool{block}{suffix}")(x)
+        features[f"pool{block}"] = x
+    return features
+
+
+def convolution(
+    x: keras.KerasTensor | Pair, filters: int, kernel_size: int, name: str, **conv_arguments
+) -> keras.KerasTensor:
+    """A convolution with `same` padding; over a pair, the sum of one convolution per stream.
+
+    That sum equals a convolution over the concatenated pair, and its image half needs no click.
+    """
+
+    def conv(name: str, **arguments) -> layers.Conv2D:
+        return layers.Conv2D(
+            filters, kernel_size, padding="same", name=name, **{**conv_arguments, **arguments}
+        )
+
+    if not isinstance(x, Pair):
+        return conv(name)(x)
+    image_half = conv(f"{name}_image", use_bias=False)(x.image)
+    crossing = f"image_features_{FUSING_LAYERS.index(name)}_{name}"
+    image_half = layers.Identity(name=crossing)(image_half)
+    interaction_half = conv(f"{name}_interaction")(x.interaction)
+    return layers.Add(name=name)([image_half, interaction_half])
+
+
+def score_layer(x: keras.KerasTensor | Pair, name: str) -> keras.KerasTensor:
+    """Scores of background and foreground; zero before training (§3.3)."""
+    return convolution(x, NUM_CLASSES, 1, name, kernel_initializer="zeros")
+
+
+def normalised_convolution(
+    x: keras.KerasTensor | Pair, filters: int, kernel_size: int, name: str
+) -> keras.KerasTensor:
+    """MSRN's convolution without bias, BatchNorm and ReLU, with He's initialisation (§3.3)."""
+    x = convolution(x, filters, kernel_size, name, use_bias=False, kernel_initializer="he_normal")
+    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def finished_network(
+    inputs: dict[str, keras.KerasTensor],
+    score: keras.KerasTensor,
+    weights: str | Path | None,
+    name: str,
+) -> keras.Model:
+    """The network from its inputs to logits of the inputs' size, with weights where asked."""
+    score = CropLike(name="cropped_score")([score, inputs["click_maps"]])
+    logits = ForegroundLogit(name="logits", dtype="float32")(score)  # (B, H, W, 1)
+    model = keras.Model(inputs, logits, name=name)
+    if weights is not None:
+        initialise_from_vgg16(model, pretrained_vgg16(weights))
+    return model
+
+
+def scaled(filters: int, alpha: float) -> int:
+    """The number of filters at width `alpha`."""
+    if not alpha > 0:
+        raise InputError(
+            f"alpha multiplies the number of filters and must be above 0. Received {alpha!r}."
+        )
+    return max(1, round(filters * alpha))

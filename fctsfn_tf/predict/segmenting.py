@@ -1,0 +1,239 @@
+"""From photographs and clicks to the files asked for: one photograph, or many in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from os.path import abspath, exists, relpath, samefile
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fctsfn_tf.clicks.click import Click, clicks_from_points
+from fctsfn_tf.clicks.clicks_file import ObjectClicks
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import printable
+from fctsfn_tf.images import mask_formats
+from fctsfn_tf.images.image_io import read_image
+
+if TYPE_CHECKING:  # importing it takes seconds, and what is wrong with the input shows before
+    from fctsfn_tf.predict.predictor import Predictor
+
+# What can be written of a photograph, and the suffix of the file.
+OUTPUT_SUFFIXES = {
+    "mask": ".png",
+    "cutout": ".png",
+    "overlay": ".png",
+    "index": ".png",
+    "probability": ".png",
+    "coco": ".json",
+    "labelme": ".json",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photograph, what was clicked in it, and the files to write.
+
+    Attributes:
+        photograph: the file.
+        objects: at least one; their numbers become those of the index PNG and of COCO.
+        outputs: a path per kind of `OUTPUT_SUFFIXES`.
+        start_mask: a file to start from (`mask_formats.read_mask`), for one object only.
+    """
+
+    photograph: Path
+    objects: Sequence[ObjectClicks]
+    outputs: dict[str, Path]
+    start_mask: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedJob:
+    """A job whose input was read and found good: `image` (H, W, 3), `start_mask` (H, W) or None."""
+
+    job: Job
+    image: np.ndarray
+    clicks: list[Click]
+    start_mask: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a photograph's segmentation came to.
+
+    Attributes:
+        height, width: of the photograph, in pixels.
+        num_object_pixels: per object of the job.
+        encode_seconds: spent in the image part of the network.
+        click_seconds: spent on each click, in the order of objects and clicks.
+    """
+
+    height: int
+    width: int
+    num_object_pixels: list[int]
+    encode_seconds: float
+    click_seconds: list[float]
+
+
+def default_outputs(image: PurePath, directory: Path, kinds: Iterable[str]) -> dict[str, Path]:
+    """`directory`/<stem>.<kind>.png or .json per kind; folders within `image` stay folders."""
+    base = directory / image.parent
+    return {kind: base / f"{image.stem}.{kind}{OUTPUT_SUFFIXES[kind]}" for kind in kinds}
+
+
+def check_outputs(jobs: Sequence[Job], overwrite: bool) -> None:
+    """Refuse outputs that cannot or must not be written, before any work is done.
+
+    Raises:
+        InputError: a wrong suffix, a file that exists and `overwrite` is False, two outputs with
+            one name, or an output that would replace a photograph.
+    """
+    photographs = {abspath(job.photograph) for job in jobs}
+    owners: dict[str, Path] = {}
+    for job in jobs:
+        names = [abspath(path) for path in job.outputs.values()]
+        for kind, path in job.outputs.items():
+            mask_formats.check_output(path, OUTPUT_SUFFIXES[kind], overwrite)
+            if abspath(path) in photographs or _is_same_file(path, job.photograph):
+                raise InputError(
+                    "An output must not replace a photograph. Choose another name than "
+                    f"{printable(path)}."
+                )
+            other = owners.setdefault(abspath(path), job.photograph)
+            if other != job.photograph or names.count(abspath(path)) > 1:
+                raise InputError(
+                    f"Two outputs would have one name, {printable(path)}, of "
+                    f"{printable(other)} and {printable(job.photograph)}. Rename one."
+                )
+
+
+def load(job: Job) -> LoadedJob:
+    """Read the photograph and the start mask and check the clicks.
+
+    Raises:
+        InputError: one of them cannot be used; each object needs a click, and its first one must be
+            positive unless there is a start mask.
+    """
+    image = read_image(job.photograph)
+    height, width = image.shape[:2]
+    start_mask = mask_formats.read_mask(job.start_mask, height, width) if job.start_mask else None
+    if start_mask is not None and len(job.objects) > 1:
+        raise InputError(
+            "A start mask belongs to one object. Click one object at a time with it. "
+            f"Received clicks on {len(job.objects)} objects."
+        )
+    clicks = []
+    for clicked in job.objects:
+        object_clicks = clicks_from_points(clicked.points, clicked.labels, height, width)
+        if not object_clicks:
+            raise InputError("There is no click. Give at least one on the object (--positive X,Y).")
+        if start_mask is None and not object_clicks[0].is_positive:
+            raise InputError(
+                "The first click must be on the object (--positive X,Y, or label 1) unless there "
+                f"is a start mask. Received a negative first click on object {clicked.number}."
+            )
+        clicks += object_clicks
+    return LoadedJob(job, image, clicks, start_mask)
+
+
+def segment(predictor: Predictor, loaded: LoadedJob, overwrite: bool = False) -> Result:
+    """Segment the objects of one photograph and write the outputs, all after the last click.
+
+    Raises:
+        InputError: the network cannot use the input, or a file cannot be written.
+    """
+    job = loaded.job
+    height, width = loaded.image.shape[:2]
+    masks: dict[int, np.ndarray] = {}
+    probability = np.zeros((height, width), np.float32)
+    encode_seconds, click_seconds = 0.0, []
+    predictor.set_image(loaded.image)
+    if loaded.start_mask is not None:
+        predictor.set_mask(loaded.start_mask)
+    for clicked in job.objects:
+        predictor.reset()
+        for count in range(1, len(clicked.points) + 1):
+            prediction = predictor.predict(clicked.points[:count], clicked.labels[:count])
+            encode_seconds += prediction.encode_seconds
+            click_seconds.append(prediction.click_seconds)
+        masks[clicked.number] = prediction.mask
+        probability = np.maximum(probability, prediction.probability)
+    contents = _contents(loaded, masks, probability)
+    for kind, content in contents.items():
+        mask_formats.save(job.outputs[kind], content, overwrite)
+    pixels = [int(np.count_nonzero(mask)) for mask in masks.values()]
+    return Result(height, width, pixels, encode_seconds, click_seconds)
+
+
+def unfinished(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs of which a file is missing, each with the outputs that are missing."""
+    missing = [
+        replace(job, outputs={kind: path for kind, path in job.outputs.items() if not exists(path)})
+        for job in jobs
+    ]
+    return [job for job in missing if job.outputs]
+
+
+def segment_all(
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    overwrite: bool,
+    show: Callable[[int, Job], None],
+) -> dict[Path, str]:
+    """Segment many photographs; one that cannot be used does not stop the others.
+
+    Args:
+        predictor: used for one after the other.
+        jobs: see `Job`.
+        overwrite: True to replace existing files.
+        show: called with the number of photographs done and the one that begins.
+
+    Returns:
+        For each photograph that failed, why.
+    """
+    failures = {}
+    for count, job in enumerate(jobs):
+        show(count, job)
+        try:
+            segment(predictor, load(job), overwrite)
+        except InputError as error:
+            failures[job.photograph] = str(error)
+    return failures
+
+
+def _contents(
+    loaded: LoadedJob, masks: dict[int, np.ndarray], probability: np.ndarray
+) -> dict[str, bytes]:
+    """The bytes of every file that the job asks for."""
+    job, image = loaded.job, loaded.image
+    numbers = range(1, max(masks) + 1)
+    none = np.zeros(image.shape[:2], bool)
+    numbered = [masks.get(number, none) for number in numbers]
+    names_by_number = {clicked.number: clicked.name for clicked in job.objects}
+    names = [names_by_number.get(number, "") for number in numbers]
+    union = np.logical_or.reduce(list(masks.values()))
+    makers: dict[str, Callable[[Path], bytes]] = {
+        "mask": lambda path: mask_formats.mask_png(union),
+        "cutout": lambda path: mask_formats.cutout_png(image, union),
+        "overlay": lambda path: mask_formats.overlay_png(image, numbered, loaded.clicks),
+        "index": lambda path: mask_formats.index_png(numbered),
+        "probability": lambda path: mask_formats.probability_png(probability),
+        "coco": lambda path: mask_formats.coco_json(numbered, job.photograph.name, names),
+        "labelme": lambda path: mask_formats.labelme_json(
+            numbered, _seen_from(job.photograph, path.parent), names
+        ),
+    }
+    return {kind: makers[kind](path) for kind, path in job.outputs.items()}
+
+
+def _seen_from(photograph: Path, directory: Path) -> str:
+    try:
+        return PurePath(relpath(photograph, directory)).as_posix()
+    except ValueError:  # on Windows, on another drive
+        return photograph.absolute().as_posix()
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    return exists(path) and exists(other) and samefile(path, other)

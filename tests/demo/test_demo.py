@@ -1,0 +1,640 @@
+"""The demo as a Space runs it: a folder of its own, an environment from its requirements alone.
+
+Programs call it through gradio_client, people use it in Chromium. Screenshots go to output/.
+"""
+
+import configparser
+import importlib.util
+import io
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+from PIL import Image
+
+from fctsfn_tf import Predictor
+from fctsfn_tf.images.mask_formats import read_mask
+from fctsfn_tf.predict.presets import preset_names
+
+ROOT = Path(__file__).resolve().parents[2]
+CAT = ROOT / "examples" / "cat.jpg"
+CAT_SIZE = (300, 451)
+CAT_CLICKS = [(220, 120, 1), (100, 260, 1), (430, 60, 0)]
+SCREENSHOTS = ROOT / "output" / "demo"
+START_SECONDS = 300
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def script(name):
+    """A module of scripts/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def requirement_lines(text):
+    return [Requirement(line) for line in text.splitlines() if line and line[0] != "#"]
+
+
+PINS = {
+    one.name.lower(): str(one.specifier).removeprefix("==")
+    for one in requirement_lines((ROOT / "demo" / "requirements.txt").read_text("utf-8"))
+}
+
+
+# The folder
+
+
+@pytest.fixture(scope="session")
+def space(tmp_path_factory):
+    """A Space's folder, with nothing of the checkout around it."""
+    folder = tmp_path_factory.mktemp("space")
+    script("make_space").make_space(folder, "somebody/clicks")
+    return folder
+
+
+def front_matter(folder):
+    text = (folder / "README.md").read_text("utf-8")
+    lines = text.split("---\n")[1].splitlines()
+    return dict(re.findall(r"(\w+): *(.*)", line)[0] for line in lines if ":" in line)
+
+
+def test_the_space_says_what_hugging_face_asks_for(space):
+    matter = front_matter(space)
+    assert matter["sdk"] == "gradio"
+    assert matter["sdk_version"] == PINS["gradio"]
+    assert matter["python_version"] == '"3.11"'
+    assert matter["license"] == "apache-2.0"
+    assert len(matter["short_description"]) <= 60
+    assert (space / matter["app_file"]).is_file()
+    address = "https://huggingface.co/spaces/somebody/clicks/resolve/main/"
+    assert (space / matter["thumbnail"].removeprefix(address)).is_file()
+    assert (ROOT / "demo" / front_matter(ROOT / "demo")["thumbnail"]).stat().st_size < 200_000
+
+
+def test_the_space_has_all_it_needs_and_nothing_else(space):
+    names = {path.name for path in space.iterdir()}
+    ours = {path.name for path in (ROOT / "demo").iterdir() if path.name != "__pycache__"}
+    assert names == ours | {"fctsfn_tf", "examples", "LICENSE"}
+    assert not list(space.rglob("*.pyc"))
+    assert (space / "fctsfn_tf" / "presets" / "compact" / "weights.npz").is_file()
+
+
+def test_a_second_time_replaces_what_is_ours_and_nothing_else(tmp_path):
+    make_space = script("make_space").make_space
+    make_space(tmp_path, None)
+    (tmp_path / "fctsfn_tf" / "gone.py").touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text("theirs")
+    make_space(tmp_path, None)
+    assert not (tmp_path / "fctsfn_tf" / "gone.py").exists()
+    assert (tmp_path / ".git" / "config").read_text() == "theirs"
+    with pytest.raises(SystemExit, match="folder of its own"):
+        make_space(ROOT, None)
+
+
+def test_the_requirements_are_those_of_the_package():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    ranges = config["options"]["install_requires"] + config["options.extras_require"]["demo"]
+    wanted = {one.name.lower(): one.specifier for one in requirement_lines(ranges)}
+    # The same package, without what GPUs need.
+    wanted["tensorflow-cpu"] = wanted.pop("tensorflow")
+    assert wanted.keys() == PINS.keys()
+    for name, specifier in wanted.items():
+        assert specifier.contains(PINS[name]), f"{name}=={PINS[name]} is not {specifier}"
+
+
+# The running app
+
+
+@pytest.fixture(scope="session")
+def url(space, tmp_path_factory):
+    """The address of the app, run in its folder by an environment of its requirements alone."""
+    environment = script("environment")
+    directory = environment.prepare(".venv-demo", ["../demo/requirements.txt"])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    uploads = tmp_path_factory.mktemp("uploads")
+    variables = environment.clean_variables(
+        GRADIO_SERVER_PORT=str(port), GRADIO_TEMP_DIR=str(uploads)
+    )
+    log = tmp_path_factory.mktemp("log") / "app.txt"
+    with open(log, "wb") as file:
+        command = [environment.program(directory, "python"), "app.py"]
+        app = subprocess.Popen(command, cwd=space, env=variables, stdout=file, stderr=file)
+    try:
+        wait_for(port, app, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        app.terminate()
+        app.wait(30)
+    assert "Task exception was never retrieved" not in log.read_text("utf-8")
+
+
+def wait_for(port, app, log):
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        assert app.poll() is None, log.read_text("utf-8")[-3000:]
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    pytest.fail(log.read_text("utf-8")[-3000:])
+
+
+@pytest.fixture(scope="session")
+def cat_masks():
+    """The package's own masks of the cat after one, two and three clicks."""
+    predictor = Predictor.from_preset()
+    predictor.set_image(CAT)
+    return [predictor.add_click(*click).mask for click in CAT_CLICKS]
+
+
+def agree(mask, expected):
+    """Whether two masks differ by no more than rounding on another machine's libraries."""
+    return mask.shape == expected.shape and (mask != expected).mean() < 0.002
+
+
+# Programs
+
+
+@pytest.fixture
+def client(url, tmp_path):
+    gradio_client = pytest.importorskip("gradio_client")
+    return gradio_client.Client(url, verbose=False, download_files=tmp_path)
+
+
+def segment(client, points, labels, photograph=CAT, api_name="/segment", **options):
+    from gradio_client import handle_file
+
+    file = handle_file(str(photograph)) if photograph else None
+    return client.predict(file, points, labels, api_name=api_name, **options)
+
+
+def test_the_readmes_example_runs(url, cat_masks, monkeypatch, capsys, tmp_path):
+    pytest.importorskip("gradio_client")
+    text = (ROOT / "demo" / "README.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert example.count("http://127.0.0.1:7860") == 1
+    monkeypatch.chdir(ROOT)
+    names = {}
+    exec(example.replace("http://127.0.0.1:7860", url), names)
+    assert agree(read_mask(names["mask"], *CAT_SIZE), cat_masks[1])
+    assert str(names["numbers"]["object_pixels"]) in capsys.readouterr().out
+
+
+def test_a_longer_list_of_clicks_costs_only_the_new_ones(client, cat_masks):
+    _, first = segment(client, [[220, 120]], [1])
+    assert first["encode_seconds"] > 0
+    mask, second = segment(client, [[220, 120], [100, 260]], [1, 1])
+    assert second["encode_seconds"] == 0
+    assert agree(read_mask(mask, *CAT_SIZE), cat_masks[1])
+    assert second["object_pixels"] == read_mask(mask, *CAT_SIZE).sum()
+
+
+def test_the_other_endpoints(client, cat_masks):
+    assert client.predict(api_name="/presets") == preset_names()
+    file, _ = segment(client, [[220, 120]], [1], api_name="/cut_out", threshold=0.5)
+    assert agree(np.asarray(Image.open(file))[..., 3] > 0, cat_masks[0])
+    _, higher = segment(client, [[220, 120]], [1], threshold=0.9)
+    assert higher["object_pixels"] < 0.95 * cat_masks[0].sum()
+    _, cut = segment(client, [[220, 120]], [1], graph_cut=True)
+    assert 0 < abs(int(cut["object_pixels"]) - int(cat_masks[0].sum())) < 0.1 * cat_masks[0].sum()
+
+
+def test_two_clients_in_turn_never_meet(url, client, tmp_path):
+    gradio_client = pytest.importorskip("gradio_client")
+    other = gradio_client.Client(url, verbose=False, download_files=tmp_path / "other")
+    coffee = ROOT / "examples" / "coffee.jpg"
+    for count in (1, 2):
+        mask, cat = segment(client, [[220, 120], [100, 260]][:count], [1, 1][:count])
+        assert (cat["width"], cat["height"]) == (451, 300)
+        assert read_mask(mask, 300, 451)[120, 220]
+        mask, cup = segment(other, [[150, 260], [290, 90]][:count], [1, 1][:count], coffee)
+        assert (cup["width"], cup["height"]) == (600, 400)
+        assert read_mask(mask, 400, 600)[260, 150]
+        assert (cat["encode_seconds"] > 0) == (cup["encode_seconds"] > 0) == (count == 1)
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "options", "message"),
+    [
+        ([], [], {}, "needs a click"),
+        ([[1, 2]], [0], {}, "first click must be positive"),
+        ([[451, 2]], [1], {}, "inside the image"),
+        ([["nan", 2]], [1], {}, "must be numbers"),
+        ([[1, 2]] * 101, [1] * 101, {}, "100 clicks"),
+        ({"x": 1}, [1], {}, "must be lists"),
+        ([[1, 2]], [1], {"preset": "/etc"}, "choices"),
+        ([[1, 2]], [1], {"threshold": 7}, "0.95"),
+        ([[1, 2]], [1], {"photograph": None}, "no photograph"),
+        ([[1, 2]], [1], {"photograph": ROOT / "LICENSE"}, "LICENSE is not an image"),
+    ],
+)
+def test_bad_calls_are_told_why(client, points, labels, options, message):
+    with pytest.raises(Exception, match=message) as caught:
+        segment(client, points, labels, **options)
+    assert "Traceback" not in str(caught.value)
+    assert str(ROOT) not in str(caught.value)
+
+
+SECRETS = ["/etc/passwd", "../../../../etc/passwd", "/proc/self/environ"]
+SECRETS.append(Path(SECRETS[0]).as_uri())
+
+
+@pytest.fixture
+def http(url):
+    httpx = pytest.importorskip("httpx")
+    with httpx.Client(base_url=url, timeout=60) as http:
+        yield http
+
+
+@pytest.mark.parametrize("path", [*SECRETS, "app.py", str(CAT)])
+def test_no_file_is_readable_that_was_not_sent(http, path):
+    answer = http.get(f"/gradio_api/file={path}")
+    assert answer.status_code in (403, 404)
+    for file in (
+        {"path": path, "meta": {"_type": "gradio.FileData"}},
+        {"path": "x.png", "url": path, "meta": {"_type": "gradio.FileData"}},
+    ):
+        body = {"data": [file, [[1, 2]], [1], "compact", 0.5, False]}
+        event = http.post("/gradio_api/call/segment", json=body).json()["event_id"]
+        text = http.get(f"/gradio_api/call/segment/{event}").text
+        assert "event: error" in text
+        assert "root:" not in text
+
+
+class Visitor:
+    """Sends what the page sends, without a browser."""
+
+    def __init__(self, http, session):
+        self.http, self.session = http, session
+        events = http.get("/config").json()["dependencies"]
+        self.event = next(one["id"] for one in events if one["api_name"] == "answer_event")
+
+    def post(self, event):
+        body = {
+            "fn_index": self.event,
+            "data": [""],
+            "event_data": event,
+            "session_hash": self.session,
+        }
+        headers = {"Content-Type": "application/json"}
+        # Python's json writes NaN, which other writers refuse.
+        return self.http.post("/gradio_api/run/predict", content=json.dumps(body), headers=headers)
+
+    def act(self, **event):
+        answer = self.post({"id": 1, **event})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"][0]
+
+    def upload(self, name, content):
+        files = {"files": (name, content)}
+        return self.http.post("/gradio_api/upload", files=files).json()[0]
+
+
+@pytest.fixture
+def visitor(http, request):
+    return Visitor(http, request.node.name)
+
+
+@pytest.mark.parametrize("path", [*SECRETS, str(CAT), "\0", "x" * 5000, ""])
+def test_the_page_opens_nothing_that_was_not_sent(visitor, path):
+    answer = visitor.post({"action": "open", "path": path})
+    assert "root:" not in answer.text
+    assert "Traceback" not in answer.text
+    assert answer.status_code == 500 or "not uploaded" in answer.json()["data"][0]["message"]
+
+
+def bomb():
+    """A PNG of 200 megapixels in a few kilobytes."""
+    file = io.BytesIO()
+    Image.new("1", (20_000, 10_000)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("notes.jpg", lambda: b"no picture", r"notes\.jpg is not an image"),
+        ("bomb.png", bomb, "more than 52,428,800 pixels"),
+        ("cut.jpg", lambda: CAT.read_bytes()[:5000], "broken or cut off"),
+        ("empty.png", lambda: b"", "empty"),
+    ],
+)
+def test_files_that_are_no_photographs(visitor, name, content, message):
+    visitor.act(action="example", name="cat.jpg")
+    answer = visitor.act(action="open", path=visitor.upload(name, content()))
+    assert re.search(message, answer["message"])
+    assert "/" not in answer["message"]
+    assert answer["photograph"]["width"] == 451
+
+
+def test_events_that_are_none(visitor):
+    number = visitor.act(action="example", name="cat.jpg")["photograph"]["number"]
+    for event in (
+        {"action": "click", "x": "a", "y": None, "label": [1]},
+        {"action": "click", "x": float("nan"), "y": 1, "label": 1},
+        {"action": "click"},
+        {"action": "remove click", "index": -1},
+        {"action": "open"},
+        {"action": "example", "name": "../cat.jpg"},
+        {"action": "__init__"},
+    ):
+        answer = visitor.act(photograph=number, **event)
+        assert answer["message"]
+        assert answer["clicks"] == []
+    for event in (None, [1], "click"):
+        assert visitor.post(event).json()["data"][0]["message"]
+
+
+def test_a_photograph_that_was_put_away_takes_no_clicks(http, visitor):
+    number = visitor.act(action="example", name="cat.jpg")["photograph"]["number"]
+    click = {"action": "click", "x": 220, "y": 120, "label": 1}
+    assert visitor.act(**click, photograph=number)["mask"]
+    answer = Visitor(http, "somebody else").act(**click, photograph=number)
+    assert "put away" in answer["message"]
+    assert answer["photograph"] is None
+    newer = visitor.act(action="example", name="cat.jpg")["photograph"]["number"]
+    assert "put away" in visitor.act(**click, photograph=number)["message"]
+    assert visitor.act(**click, photograph=newer)["message"] is None
+
+
+# People
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield browser
+        browser.close()
+
+
+class Page:
+    """The page in a browser window; (x, y) are pixels of the photograph."""
+
+    def __init__(self, window, url):
+        self.window = window
+        self.hosts, self.errors, self.sent = set(), [], []
+        self.session = None
+        window.on("request", self._note)
+        window.on("pageerror", lambda error: self.errors.append(str(error)))
+        window.goto(url)
+        window.wait_for_selector(".stage", state="attached")
+
+    def _note(self, request):
+        if not request.url.startswith(("data:", "blob:")):
+            self.hosts.add(request.url.split("/")[2])
+        if request.url.endswith("/run/predict"):
+            body = request.post_data_json
+            self.session = body["session_hash"]
+            if body.get("event_data"):
+                self.sent.append(body["event_data"])
+
+    def text(self, selector):
+        return self.window.locator(selector).text_content().strip()
+
+    @contextmanager
+    def answered(self):
+        """Waits until what the block starts was answered and shown."""
+        with self.window.expect_response(lambda one: one.url.endswith("/run/predict")):
+            yield
+        self.window.wait_for_function("() => !document.querySelector('.stage.busy')")
+        self.window.wait_for_timeout(50)
+
+    def open(self, path):
+        with self.answered():
+            self.window.set_input_files("input.file", str(path))
+
+    def at(self, x, y, size):
+        """The place on the screen of a pixel's centre, in a photograph of (height, width)."""
+        box = self.window.locator(".stage").bounding_box()
+        return (
+            box["x"] + (x + 0.5) / size[1] * box["width"],
+            box["y"] + (y + 0.5) / size[0] * box["height"],
+        )
+
+    def click(self, x, y, size=CAT_SIZE, button="left"):
+        with self.answered():
+            self.window.mouse.click(*self.at(x, y, size), button=button)
+
+    def tap(self, x, y, size=CAT_SIZE):
+        self.window.locator(".stage").scroll_into_view_if_needed()
+        with self.answered():
+            self.window.touchscreen.tap(*self.at(x, y, size))
+
+    def press(self, name):
+        with self.answered():
+            self.window.get_by_role("button", name=name).click()
+
+    def key(self, key):
+        with self.answered():
+            self.window.keyboard.press(key)
+
+    def shot(self, name):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.window.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    def download(self, name):
+        with self.window.expect_download() as waiting:
+            self.window.get_by_role("button", name=name).click()
+        download = waiting.value
+        return download.suggested_filename, Path(download.path())
+
+
+@contextmanager
+def opened(browser, url, **options):
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    try:
+        yield Page(context.new_page(), url)
+    finally:
+        context.close()
+
+
+def test_a_visit_at_a_desk(browser, url, cat_masks):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.click(220, 120)
+        first = page.text(".status")
+        assert first.startswith("1 click")
+        assert f"{cat_masks[0].mean():.1%}" in first
+        page.click(100, 260)
+        assert page.text(".status").startswith("2 clicks")
+        page.shot("two_clicks")
+        page.press("Undo")
+        assert page.text(".status").startswith("1 click ·")
+        page.press("Redo")
+        page.click(430, 60, button="right")
+        assert page.sent[-1]["label"] == 0
+        page.press("Next object")
+        assert page.window.get_by_role("button", name="Next object").is_disabled()
+        page.click(430, 60)
+        page.shot("second_object")
+        name, path = page.download("Objects")
+        assert name == "cat.objects.png"
+        index = np.asarray(Image.open(path))
+        assert index.shape == CAT_SIZE
+        assert (index[120, 220], index[260, 100], index[60, 430]) == (1, 1, 2)
+        assert agree(index == 1, cat_masks[2] & (index != 2))
+        name, path = page.download("COCO")
+        assert [one["id"] for one in json.loads(path.read_text())["annotations"]] == [1, 2]
+        name, path = page.download("Cut-out")
+        np.testing.assert_array_equal(np.asarray(Image.open(path))[..., 3] > 0, index > 0)
+        page.press("Remove object")
+        page.press("Clear")
+        assert page.text(".status").startswith("451 × 300 pixels")
+        assert page.hosts == {url.removeprefix("http://")}
+        assert page.errors == []
+
+
+def test_a_visit_on_a_phone(browser, url):
+    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
+    with opened(browser, url, **phone) as page:
+        with page.answered():
+            page.window.get_by_role("button", name="a cup of coffee").tap()
+        page.press("Make the suggested click")
+        page.press("Make the suggested click")
+        assert [one["x"] for one in page.sent[-2:]] == [150, 290]
+        page.window.get_by_role("radio", name="Not on it").tap()
+        page.tap(20, 20, (400, 600))
+        assert page.sent[-1]["label"] == 0
+        width = page.window.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert width[0] <= width[1]
+        page.shot("phone")
+        page.open(CAT)
+        page.window.get_by_role("radio", name="On the object").tap()
+        page.tap(220, 120)
+        assert page.text(".status").startswith("1 click ·")
+        page.press("Undo")
+        assert page.text(".status").startswith("451 × 300 pixels")
+        page.press("Redo")
+        page.press("Next object")
+        page.tap(430, 60)
+        page.shot("phone_second_object")
+        _, path = page.download("Objects")
+        index = np.asarray(Image.open(path))
+        assert (index[120, 220], index[60, 430]) == (1, 2)
+        assert page.errors == []
+
+
+def test_who_leaves_is_forgotten(browser, url, http):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.click(220, 120)
+        leaver, number = Visitor(http, page.session), page.sent[-1]["photograph"]
+        assert leaver.act(action="show", probability=False)["photograph"]["number"] == number
+    until = time.monotonic() + 30
+    while leaver.act(action="show", probability=False)["photograph"] is not None:
+        assert time.monotonic() < until, "the session is still there"
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize(
+    ("size", "zoom"),
+    [((900, 400), 1), ((300, 1200), 1.5), ((9, 14), 1), ((3000, 4000), 0.8)],
+    ids=["portrait", "panorama, zoomed", "tiny", "12 megapixels, zoomed out"],
+)
+def test_clicks_land_on_the_pixel_that_was_hit(browser, url, tmp_path, size, zoom):
+    height, width = size
+    path = tmp_path / "photograph.jpg"
+    Image.fromarray(np.full((*size, 3), 128, np.uint8)).save(path)
+    with opened(browser, url) as page:
+        page.open(path)
+        page.window.evaluate(f"document.documentElement.style.zoom = {zoom}")
+        page.window.evaluate("window.scrollBy(0, 40)")
+        page.window.wait_for_timeout(100)
+        shown = page.window.locator(".stage").bounding_box()
+        assert shown["width"] / shown["height"] == pytest.approx(width / height, rel=0.02)
+        for x, y in [(width // 3, height // 2), (width - 1, height - 1), (0, height // 4)]:
+            page.click(x, y, size)
+            sent = page.sent[-1]
+            assert abs(sent["x"] - x) <= 1.5 * width / shown["width"]
+            assert abs(sent["y"] - y) <= 1.5 * height / shown["height"]
+
+
+def test_the_keyboard_is_enough(browser, url):
+    with opened(browser, url) as page:
+        page.window.get_by_role("button", name="a cat").focus()
+        page.key("Enter")
+        page.window.locator(".stage").focus()
+        page.window.keyboard.press("ArrowDown")  # shows the cross in the middle
+        page.window.keyboard.press("Shift+ArrowLeft")
+        page.key("Enter")
+        assert (page.sent[-1]["x"], page.sent[-1]["y"], page.sent[-1]["label"]) == (180, 150, 1)
+        page.key("Delete")
+        assert page.sent[-1]["label"] == 0
+        page.key("u")
+        page.key("r")
+        page.key("u")
+        page.key("o")
+        assert page.sent[-1]["action"] == "next object"
+        page.key("x")
+        name = page.window.get_by_label("Name of the object")
+        name.fill("")
+        name.press_sequentially("ur")
+        assert name.input_value() == "ur"
+        assert page.sent[-1]["action"] == "remove object"
+
+
+def test_marks_views_and_settings(browser, url):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.click(220, 120)
+        page.click(100, 260)
+        page.click(221, 121)  # a mark
+        assert page.sent[-1] | {"id": 0} == page.sent[-1] | {"id": 0, "action": "remove click"}
+        assert page.text(".status").startswith("1 click ·")
+        source = page.window.locator("img.mask").get_attribute("src")
+        with page.answered():
+            page.window.get_by_label("Graph cut").check()
+        assert page.window.locator("img.mask").get_attribute("src") != source
+        with page.answered():
+            page.window.get_by_label("Graph cut").uncheck()
+        assert page.window.locator("img.mask").get_attribute("src") == source
+        with page.answered():
+            threshold = page.window.get_by_label("number input for Threshold")
+            threshold.fill("0.9")
+            threshold.press("Enter")
+        assert page.window.locator("img.mask").get_attribute("src") != source
+        with page.answered():
+            page.window.get_by_label("Show").select_option("probability")
+        assert page.window.locator("img.probability").is_visible()
+        assert not page.window.locator("img.mask").is_visible()
+        page.shot("probability")
+        page.window.get_by_label("Opacity").fill("20")
+        opacity = "getComputedStyle(document.querySelector('img.probability')).opacity"
+        assert page.window.evaluate(opacity) == "0.2"
+
+
+def test_the_page_explains_what_it_cannot_use(browser, url, tmp_path):
+    with opened(browser, url) as page:
+        page.window.get_by_role("button", name="Mask (PNG)").click()
+        page.window.get_by_text("There is no photograph yet").wait_for()
+        path = tmp_path / "text.png"
+        path.write_text("no picture")
+        page.open(path)
+        assert "text.png is not an image" in page.text(".message")
+        page.open(CAT)
+        assert not page.window.locator(".message").is_visible()
+        page.click(220, 120, button="right")
+        assert "Click on the object first" in page.text(".message")
+        page.click(220, 120)
+        assert not page.window.locator(".message").is_visible()
+        assert page.errors == []

@@ -1,0 +1,460 @@
+"""demo/sessions.py and demo/pictures.py: what visitors have open, its limits, and what they see."""
+
+import base64
+import gc
+import io
+import json
+import sys
+import threading
+import weakref
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pictures
+import pytest
+import sessions
+from keras import layers
+from PIL import Image
+from sessions import Limits, Networks, SessionStore, Turn
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.images.graph_cut import graph_cut
+from fctsfn_tf.images.image_io import read_image
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.predictor import Predictor
+
+HEIGHT, WIDTH = 48, 80
+CONFIG = PredictorConfig(working_size=96, zoom_in=False)
+LIMITS = Limits(clicks=5, objects=2, photograph_pixels=HEIGHT * WIDTH)
+
+
+def bright_network(gain):
+    """A network whose logit is gain × (mean of RGB − 128) / 64, plus 3 × positive − 3 × negative
+    disks: the object is what is bright."""
+    image = layers.Input((None, None, 3), name="image")
+    click_maps = layers.Input((None, None, 3), name="click_maps")
+    brightness, said = layers.Conv2D(1, 1), layers.Conv2D(1, 1, use_bias=False)
+    features = layers.Identity(name="image_features_0_brightness")(brightness(image))
+    logits = layers.Add(name="logits")([features, said(click_maps)])
+    model = keras.Model({"image": image, "click_maps": click_maps}, logits)
+    brightness.set_weights([np.full((1, 1, 3, 1), gain / 192), np.full(1, -2.0 * gain)])
+    said.set_weights([np.array([3.0, -3.0, 0.0]).reshape(1, 1, 3, 1)])
+    return model
+
+
+class BrightNetworks(Networks):
+    """Two networks without weights on disk; `made` are the predictors, oldest first."""
+
+    def __init__(self):
+        self._models = {"mild": bright_network(1.0), "harsh": bright_network(8.0)}
+        self.made = []
+
+    def predictor(self, preset):
+        predictor = Predictor(self._models[preset], CONFIG)
+        self.made.append(weakref.ref(predictor))
+        return predictor
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return BrightNetworks()
+
+
+@pytest.fixture
+def store(networks):
+    return SessionStore(networks, LIMITS, "mild")
+
+
+@pytest.fixture
+def photograph(tmp_path):
+    """A file of noise: many probabilities, and a mask that differs from every other one."""
+    return noise_file(tmp_path / "noise.png", seed=0)
+
+
+@pytest.fixture
+def session(store, photograph):
+    with store.use("me") as session:
+        session.open(photograph)
+    return session
+
+
+def noise_file(path, seed, size=(HEIGHT, WIDTH)):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def bare(networks, photograph, clicks, preset="mild"):
+    """The predictor that no session stands around, after these clicks (x, y, label)."""
+    predictor = networks.predictor(preset)
+    predictor.set_image(photograph)
+    predictor.predict([click[:2] for click in clicks], [click[2] for click in clicks])
+    return predictor
+
+
+def click_all(session, clicks):
+    for click in clicks:
+        session.click(*click)
+
+
+CLICKS = [(10, 5, 1), (60, 40, 0), (30, 20, 1)]
+
+
+# A session
+
+
+def test_a_session_gives_the_predictors_mask(session, networks, photograph):
+    click_all(session, CLICKS)
+    expected = bare(networks, photograph, CLICKS).prediction
+    assert 0.1 < expected.mask.mean() < 0.9
+    np.testing.assert_array_equal(session.mask, expected.mask)
+    np.testing.assert_array_equal(session.prediction.probability, expected.probability)
+
+
+def test_threshold_and_graph_cut_make_the_mask_anew(session, networks, photograph):
+    click_all(session, CLICKS)
+    before = session.mask
+    probability = session.prediction.probability
+    session.set_rule(0.7, False)
+    np.testing.assert_array_equal(session.mask, probability > 0.7)
+    assert session.mask.sum() < before.sum()
+    session.set_rule(0.7, True)
+    clicks = bare(networks, photograph, CLICKS).clicks
+    np.testing.assert_array_equal(
+        session.mask, graph_cut(probability, read_image(photograph), clicks)
+    )
+    assert (session.mask != before).any()
+
+
+def test_without_pymaxflow_the_threshold_stays(session, monkeypatch):
+    click_all(session, CLICKS)
+    before = session.mask
+    monkeypatch.setitem(sys.modules, "maxflow", None)
+    with pytest.raises(InputError, match="PyMaxflow"):
+        session.set_rule(0.5, True)
+    np.testing.assert_array_equal(session.mask, before)
+
+
+@pytest.mark.parametrize("rule", [(1.0, False), (float("nan"), False), ("0.5", False), (0.5, 1)])
+def test_a_rule_that_is_none_is_refused(session, rule):
+    with pytest.raises(InputError, match=r"threshold|graph_cut"):
+        session.set_rule(*rule)
+
+
+def test_undo_redo_and_reset(session):
+    click_all(session, CLICKS)
+    last = session.mask
+    session.undo()
+    session.undo()
+    assert len(session.clicks) == 1
+    assert session.can_redo
+    session.redo()
+    session.redo()
+    assert not session.can_redo
+    np.testing.assert_array_equal(session.mask, last)
+    session.reset()
+    assert session.mask is None
+    assert not session.can_redo
+
+
+def test_any_click_can_be_taken_out(session, networks, photograph):
+    click_all(session, CLICKS)
+    session.remove_click(1)
+    kept = [CLICKS[0], CLICKS[2]]
+    np.testing.assert_array_equal(session.mask, bare(networks, photograph, kept).prediction.mask)
+    session.remove_click(1)
+    assert session.can_redo
+    session.remove_click(0)
+    assert session.mask is None
+
+
+def test_a_negative_click_does_not_become_the_first(session):
+    click_all(session, CLICKS)
+    with pytest.raises(InputError, match="first click must be positive"):
+        session.remove_click(0)
+    assert len(session.clicks) == 3
+    with pytest.raises(InputError, match="gone"):
+        session.remove_click(3)
+
+
+def test_objects_are_kept_and_saved_with_the_present_one(session, networks, photograph):
+    session.click(*CLICKS[0])
+    first = session.mask
+    session.next_object(" cat\n\u200b" + "x" * 200)
+    assert session.mask is None
+    session.set_rule(0.8, False)
+    session.click(70, 10, 1)
+    second = session.mask
+    index = np.asarray(Image.open(io.BytesIO(session.file("index", "dog"))))
+    np.testing.assert_array_equal(index, np.where(second, 2, np.where(first, 1, 0)))
+    union = np.asarray(Image.open(io.BytesIO(session.file("mask", ""))))
+    np.testing.assert_array_equal(union > 0, first | second)
+    cutout = np.asarray(Image.open(io.BytesIO(session.file("cutout", ""))))
+    np.testing.assert_array_equal(cutout[union > 0, :3], read_image(photograph)[union > 0])
+    coco = json.loads(session.file("coco", "dog"))
+    assert [one["area"] for one in coco["annotations"]] == [first.sum(), second.sum()]
+    assert [one["name"] for one in coco["categories"]] == ["cat" + "x" * 57, "dog"]
+    assert coco["images"][0]["file_name"] == "noise.png"
+    session.remove_object()
+    assert session.object_masks() == []
+    with pytest.raises(InputError, match="no finished object"):
+        session.remove_object()
+
+
+def test_the_finished_masks_come_back_as_they_were(session):
+    session.click(*CLICKS[0])
+    mask = session.mask
+    session.next_object("")
+    np.testing.assert_array_equal(session.object_masks(), [mask])
+
+
+def test_limits_of_clicks_and_objects(session):
+    for _ in range(LIMITS.objects):
+        session.click(*CLICKS[0])
+        session.next_object("")
+    for count in range(LIMITS.clicks):
+        session.click(count, 3, 1)
+    with pytest.raises(InputError, match="5 clicks"):
+        session.click(3, 3, 1)
+    with pytest.raises(InputError, match="2 objects"):
+        session.next_object("")
+    with pytest.raises(InputError, match="5 clicks"):
+        session.set_clicks([[1, 1]] * 6, [1] * 6)
+    with pytest.raises(InputError, match="5 clicks"):
+        session.set_clicks([[1, 1]], [1] * 10_000_000)
+    assert len(session.clicks) == LIMITS.clicks
+
+
+@pytest.mark.parametrize(
+    ("points", "labels"),
+    [([], []), ([[1, 2]], [0]), ([[float("nan"), 2]], [1]), ([[WIDTH, 2]], [1]), ("ab", [1]),
+     ([[1, 2]], {"a": 1}), ([[1, 2, 3]], [1]), ([[1, 2]], [None]), ([["1", []]], [1])],
+)  # fmt: skip
+def test_clicks_that_are_none_are_refused(session, points, labels):
+    with pytest.raises(InputError):
+        session.set_clicks(points, labels)
+    assert session.mask is None
+
+
+def test_a_first_click_beside_the_object_is_explained(session):
+    with pytest.raises(InputError, match="on the object first"):
+        session.click(3, 3, 0)
+
+
+def test_what_needs_a_photograph_says_so(store):
+    with store.use("nobody") as session:
+        for work in (session.undo, session.redo, session.reset, session.remove_object):
+            with pytest.raises(InputError, match="no photograph"):
+                work()
+        with pytest.raises(InputError, match="no photograph"):
+            session.file("mask", "")
+    with pytest.raises(InputError, match="no photograph"):
+        session.click(1, 1, 1)
+
+
+def test_a_file_that_cannot_be_used_changes_nothing(session, tmp_path):
+    click_all(session, CLICKS)
+    broken = tmp_path / "secret" / "broken.jpg"
+    broken.parent.mkdir()
+    broken.write_bytes(b"\xff\xd8nonsense")
+    with pytest.raises(InputError, match=r"broken\.jpg") as caught:
+        session.open(broken)
+    assert "secret" not in str(caught.value)
+    large = noise_file(tmp_path / "large.png", seed=1, size=(HEIGHT + 1, WIDTH))
+    with pytest.raises(InputError, match="megapixels"):
+        session.open(large)
+    assert len(session.clicks) == 3
+
+
+def test_the_same_file_is_read_once(session, photograph, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(sessions, "read_image", lambda path: read.append(path) or read_image(path))
+    session.open_once(photograph)
+    assert read == []
+    session.open_once(noise_file(tmp_path / "other.png", seed=3))
+    assert len(read) == 1
+
+
+def test_another_network_makes_the_same_clicks_again(session, networks, photograph):
+    click_all(session, CLICKS)
+    before = session.prediction.probability
+    session.set_preset("harsh")
+    expected = bare(networks, photograph, CLICKS, "harsh").prediction
+    np.testing.assert_array_equal(session.prediction.probability, expected.probability)
+    assert (before != expected.probability).any()
+
+
+@pytest.mark.parametrize("preset", ["nothing", "../compact", "/etc", "hf://somebody/network", None])
+def test_only_names_of_presets_are_followed(preset):
+    with pytest.raises(InputError, match="preset must be one of"):
+        Networks().predictor(preset)
+
+
+# Many visitors
+
+
+def test_visitors_never_see_each_other(store, networks, tmp_path):
+    files = [noise_file(tmp_path / f"{seed}.png", seed) for seed in range(4)]
+    clicks = [[(10 + 9 * seed, 5 + 7 * seed, 1), (70 - 9 * seed, 40, 0)] for seed in range(4)]
+    failures = []
+
+    def visit(number):
+        try:
+            with store.use(f"visitor {number}") as session:
+                session.open(files[number])
+            for click in clicks[number]:
+                with store.use(f"visitor {number}") as session:
+                    session.click(*click)
+            expected = bare(networks, files[number], clicks[number]).prediction
+            np.testing.assert_array_equal(session.mask, expected.mask)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def visit(store, key, photograph):
+    with store.use(key) as session:
+        session.open(photograph)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [replace(LIMITS, sessions=2), replace(LIMITS, total_pixels=2 * HEIGHT * WIDTH)],
+    ids=["sessions", "pixels"],
+)
+def test_the_oldest_session_makes_room(networks, photograph, limits):
+    store = SessionStore(networks, limits, "mild")
+    visit(store, "a", photograph)
+    visit(store, "b", photograph)
+    with store.use("a"):
+        pass  # now b was left alone for longest
+    visit(store, "c", photograph)
+    with store.use("b") as session:
+        assert session.photograph is None
+    with store.use("c") as session:
+        assert session.photograph is not None
+
+
+def test_idle_sessions_are_freed(networks, photograph):
+    store = SessionStore(networks, replace(LIMITS, idle_seconds=-1.0), "mild")
+    visit(store, "idle", photograph)
+    predictor = networks.made[-1]
+    assert predictor() is not None
+    store.close_idle()
+    gc.collect()
+    assert len(store) == 0
+    assert predictor() is None
+    store = SessionStore(networks, LIMITS, "mild")
+    visit(store, "busy", photograph)
+    store.close_idle()
+    assert len(store) == 1
+    store.close("busy")
+    store.close("never came")
+    assert len(store) == 0
+
+
+def test_too_many_waiting_are_refused():
+    turn, inside, leave = Turn(1, 1, "too many"), threading.Event(), threading.Event()
+    done = []
+
+    def work():
+        with turn:
+            inside.set()
+            leave.wait(10)
+            done.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads[0].start()
+    inside.wait(10)
+    threads[1].start()
+    while turn._places._value:
+        pass
+    with pytest.raises(InputError, match="too many"), turn:
+        pass
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 2
+    with turn:
+        pass
+
+
+def test_one_visitor_cannot_take_all_turns(networks):
+    store = SessionStore(networks, replace(LIMITS, running=4, waiting_per_session=0), "mild")
+    with store.use("hasty"):
+        with pytest.raises(InputError, match="faster"), store.use("hasty"):
+            pass
+        with store.use("another"):
+            pass
+
+
+def test_a_turn_ends_with_an_error(store):
+    for _ in range(LIMITS.running + LIMITS.waiting + 1):
+        with pytest.raises(ZeroDivisionError), store.use("me"):
+            raise ZeroDivisionError
+    with store.use("me"):
+        pass
+
+
+# What the page shows
+
+
+def decoded(url):
+    """The picture of a data URL, uint8 (H, W, 4)."""
+    content = base64.b64decode(url.split(",", 1)[1])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
+
+
+def test_a_mask_is_shown_pixel_by_pixel():
+    mask = np.random.default_rng(0).random((37, 61)) > 0.9
+    shown, rim = map(decoded, pictures.mask_urls(mask))
+    np.testing.assert_array_equal(shown[..., 3] > 0, mask)
+    assert set(map(tuple, shown[mask])) == {(*pictures.COLOURS[0], 255)}
+    near = np.zeros_like(mask)
+    for row, col in np.argwhere(mask):
+        near[max(row - 1, 0) : row + 2, max(col - 1, 0) : col + 2] = True
+    np.testing.assert_array_equal(rim[..., 3] > 0, near & ~mask)
+
+
+def test_objects_are_shown_in_turn_later_ones_above():
+    masks = [np.zeros((20, 30), bool) for _ in range(2)]
+    masks[0][2:15, 2:20] = True
+    masks[1][10:18, 10:28] = True
+    shown = decoded(pictures.objects_url(masks))
+    assert tuple(shown[5, 5]) == (*pictures.COLOURS[1], 255)
+    assert tuple(shown[12, 12]) == (*pictures.COLOURS[2], 255)
+    assert tuple(shown[9, 12]) == (255, 255, 255, 255)
+    assert shown[0, 29, 3] == 0
+    assert pictures.objects_url([]) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [((3000, 4000), (1200, 1600)), ((4000, 1), (1600, 1)), ((9, 14), (9, 14))]
+)
+def test_large_photographs_are_shown_small(size, shown):
+    assert decoded(pictures.photograph_url(np.zeros((*size, 3), np.uint8))).shape[:2] == shown
+    mask = np.zeros(size, bool)
+    mask[: size[0] // 2] = True
+    picture, _ = pictures.mask_urls(mask)
+    assert decoded(picture).shape[:2] == shown
+    assert abs((decoded(picture)[..., 3] > 0).mean() - mask.mean()) < 0.01
+
+
+def test_a_probability_is_shown_from_violet_to_yellow():
+    probability = np.linspace(0, 1, 100, dtype=np.float32)[None].repeat(40, axis=0)
+    shown = decoded(pictures.probability_url(probability)).astype(int)
+    assert shown[20, 2, 2] > shown[20, 2, 1] + 40
+    assert shown[20, 97, 0] > shown[20, 97, 2] + 150
+
+
+def test_a_photograph_is_shown_in_its_colours():
+    image = np.zeros((16, 24, 3), np.uint8)
+    image[..., 0] = 200
+    assert np.abs(decoded(pictures.photograph_url(image))[..., :3].astype(int) - image).max() < 8

@@ -1,0 +1,82 @@
+"""Paired comparison of made-up results."""
+
+import numpy as np
+import pytest
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.evaluation.comparison import comparison_table, differences, paired
+from fctsfn_tf.evaluation.results import ObjectResult, Results
+
+
+def results_of(reached, data="set", until=None, max_clicks=20, failed=()):
+    """Objects that reach 92 % at their click number in `reached` and have 40 % before."""
+    protocol = {
+        "rule": "ritm",
+        "threshold": 0.49,
+        "graph_cut": None,
+        "max_clicks": max_clicks,
+        "until": until,
+        "is_jittered": False,
+    }
+    run = {"data": data, "model": "m", "seed": 0, "shard": [1, 1], "num_cpus": 2}
+    objects = []
+    for name, number in reached.items():
+        ious = (0.4,) * (number - 1) + (0.92,) * (max_clicks + 1 - number)
+        failure = "NaN" if name in failed else None
+        objects.append(
+            ObjectResult(name, ious=ious[: None if until is None else number], failure=failure)
+        )
+    return Results({**run, "protocol": protocol}, tuple(objects))
+
+
+NAMES = [f"o{index}" for index in range(30)]
+
+
+def test_a_constant_gain_is_clear_although_the_objects_differ_widely():
+    rng = np.random.default_rng(0)
+    slow = {name: int(rng.integers(3, 19)) for name in NAMES}
+    quick = {name: number - 1 for name, number in slow.items()}
+    found = {change.measure: change for change in differences(results_of(slow), results_of(quick))}
+    change = found["clicks to 90%"]
+    assert change.second - change.first == pytest.approx(-1)
+    assert (change.low, change.high) == (-1, -1)
+    assert change.verdict == "b is better"
+    assert found["clicks to 95%"].verdict == "no clear difference"
+    assert found["IoU after 1 click"].verdict == "no clear difference"
+    back = {c.measure: c for c in differences(results_of(quick), results_of(slow))}
+    assert back["clicks to 90%"].verdict == "a is better"
+    assert back["IoU after 10 clicks"].low <= back["IoU after 10 clicks"].high <= 0
+
+
+def test_objects_are_paired_by_name_and_failures_left_out_of_both():
+    first = results_of(dict(zip("abcd", (2, 4, 6, 8), strict=True)), failed="b")
+    second = results_of(dict(zip("dcbx", (8, 6, 4, 1), strict=True)))
+    pair = paired(first, second)
+    assert [[result.name for result in results.objects] for results in pair] == [["c", "d"]] * 2
+    text = comparison_table(first, second)
+    assert "2 objects that count in both; of a 2 and of b 2 are left out" in text
+    assert "| clicks to 90% | 7.00 | 7.00 | +0.00 | +0.00 … +0.00 | no clear difference |" in text
+
+
+def test_measures_that_one_of_them_lacks_are_left_out():
+    whole, left = results_of({"a": 3, "b": 2}), results_of({"a": 3, "b": 2}, until=0.9)
+    assert [change.measure for change in differences(whole, left)] == [
+        "clicks to 80%",
+        "clicks to 85%",
+        "clicks to 90%",
+        "IoU after 1 click",
+        "IoU after 2 clicks",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (results_of({"a": 1}, data="other"), "on the same data"),
+        (results_of({"a": 1}, max_clicks=10), "same number of clicks"),
+        (results_of({"z": 1}), "objects in common"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(other, message):
+    with pytest.raises(InputError, match=message):
+        differences(results_of({"a": 1}), other)

@@ -1,0 +1,187 @@
+"""What a person gets who installs the package: names, metadata, locked versions, package data."""
+
+import ast
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
+import pytest
+from packaging.requirements import Requirement
+
+import fctsfn_tf
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "fctsfn_tf"
+LOCKS = {"run.txt": (), "test.txt": ("test",), "jax.txt": ("jax", "test")}
+# jax.txt has no TensorFlow, and so nothing that reads data for it.
+WITHOUT_TENSORFLOW = ("tensorflow", "tensorflow-datasets")
+
+# Modules that are nothing without a library of their own, and the program.
+WITH_A_LIBRARY = ("tfds_builders", "__main__")
+
+
+def run_python(code: str, **variables: str) -> str:
+    """What a fresh interpreter prints for `code`."""
+    command = [sys.executable, "-c", code]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    result = subprocess.run(command, capture_output=True, text=True, env=variables)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    return config
+
+
+def requirements(text: str) -> list[Requirement]:
+    return [Requirement(line) for line in text.split("\n") if line]
+
+
+def locked(name: str) -> dict[str, str]:
+    """{package: version} of a lock, whose every line must be exact."""
+    lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
+    versions = {}
+    for line in lines:
+        if not line.startswith("#"):
+            match = re.fullmatch(r"([\w.-]+)==([\w.+-]+)", line)
+            assert match, f"{name}: {line} is not name==version"
+            versions[match.group(1).lower()] = match.group(2)
+    return versions
+
+
+# Names
+
+
+def test_importing_the_package_loads_no_library():
+    code = "import sys, fctsfn_tf; print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = set(ast.literal_eval(run_python(code)))
+    assert "fctsfn_tf" in loaded
+    assert not loaded & {"keras", "tensorflow", "jax", "torch", "cv2", "PIL", "maxflow", "numpy"}
+
+
+@pytest.mark.parametrize("name", fctsfn_tf.__all__)
+def test_public_name_is_what_its_module_defines(name):
+    value = getattr(fctsfn_tf, name)
+    assert value is getattr(import_module(value.__module__), name)
+
+
+def test_public_names_type_checker_imports_and_look_up_agree():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    imports = {
+        alias.name: node.module.removeprefix("fctsfn_tf.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("fctsfn_tf.")
+        for alias in node.names
+    }
+    assert imports == fctsfn_tf._MODULES
+    assert sorted(imports) == sorted(fctsfn_tf.__all__)
+    assert set(fctsfn_tf.__all__) <= set(dir(fctsfn_tf))
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Predicter'"):
+        fctsfn_tf.Predicter  # noqa: B018
+
+
+def test_graph_cut_is_the_module_before_and_after_use():
+    assert callable(import_module("fctsfn_tf.images.graph_cut").graph_cut)
+    assert fctsfn_tf.images.graph_cut is sys.modules["fctsfn_tf.images.graph_cut"]
+
+
+def test_every_module_imports_without_the_optional_libraries():
+    paths = [path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py")]
+    names = (".".join(path.parts) for path in paths if path.name not in WITH_A_LIBRARY)
+    modules = sorted(name.removesuffix(".__init__") for name in names)
+    backend = keras.backend.backend()
+    absent = {"maxflow", "huggingface_hub", "matplotlib", "scipy", "sklearn"}
+    absent |= {"tensorflow", "jax", "torch"} - {backend}
+    if find_spec("jax"):
+        absent -= {"jax", "scipy"}  # Keras itself imports them where JAX is installed
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(absent)!r}))\n"
+        f"from importlib import import_module\n"
+        f"for name in {modules!r}: import_module(name)\n"
+        "print(len(sys.modules))"
+    )
+    assert int(run_python(code, KERAS_BACKEND=backend)) > len(modules)
+
+
+def test_a_module_that_needs_a_library_says_how_to_get_it():
+    code = (
+        "import sys; sys.modules['tensorflow_datasets'] = None\n"
+        "try: import fctsfn_tf.data.tfds_builders\n"
+        "except ImportError as error: print(error)"
+    )
+    assert "pip install 'fctsfn-tf[datasets]'" in run_python(code)
+
+
+# Metadata
+
+
+def test_version_is_the_same_everywhere():
+    assert setup_cfg()["metadata"]["version"] == "attr: fctsfn_tf.__version__"
+    version = re.escape(fctsfn_tf.__version__)
+    assert re.search(rf"(?m)^version: {version}$", (ROOT / "CITATION.cff").read_text("utf-8"))
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(rf"(?m)^## \[{version}\]", changelog)
+
+
+def test_the_command_exists():
+    entry = setup_cfg()["options.entry_points"]["console_scripts"].strip()
+    name, target = entry.split(" = ")
+    module, function = target.split(":")
+    assert name == "fctsfn"
+    assert callable(getattr(import_module(module), function))
+
+
+@pytest.mark.parametrize(("name", "extras"), LOCKS.items())
+def test_locks_satisfy_the_ranges(name, extras):
+    config, versions = setup_cfg(), locked(name)
+    wanted = requirements(config["options"]["install_requires"])
+    for extra in extras:
+        wanted += requirements(config["options.extras_require"][extra])
+    for requirement in wanted:
+        if name == "jax.txt" and requirement.name in WITHOUT_TENSORFLOW:
+            continue
+        assert requirement.name.lower() in versions, f"{requirement} is not in {name}"
+        version = versions[requirement.name.lower()]
+        assert requirement.specifier.contains(version), f"{version} is not {requirement}"
+
+
+def test_the_test_lock_adds_to_the_run_lock_and_jax_has_no_tensorflow():
+    assert locked("run.txt").items() <= locked("test.txt").items()
+    assert not [name for name in locked("jax.txt") if name.startswith("tensorflow")]
+
+
+# Package data
+
+
+def test_wheel_holds_modules_presets_and_types_and_nothing_else(tmp_path):
+    pytest.importorskip("setuptools", minversion="77", reason="setuptools builds the wheel")
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(PACKAGE, tmp_path / "fctsfn_tf", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "__init__.py").touch()
+    preset = tmp_path / "fctsfn_tf" / "presets" / "made-up" / "deeper"
+    preset.mkdir(parents=True)
+    (preset / "config.json").write_text(json.dumps({}))
+    code = "from setuptools import build_meta; build_meta.build_wheel('.')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+
+    (wheel,) = tmp_path.glob("fctsfn_tf-*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    package = tmp_path / "fctsfn_tf"
+    files = {p.relative_to(tmp_path).as_posix() for p in package.rglob("*") if p.is_file()}
+    assert packed == files

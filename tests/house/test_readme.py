@@ -1,0 +1,153 @@
+"""The README tells the truth: its Python runs, its commands parse, its paths and names exist."""
+
+import re
+import shlex
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import keras
+import pytest
+
+from fctsfn_tf.commands import cli
+from fctsfn_tf.training import recipes
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "demo/README.md",
+    "docs/evaluation.md",
+    "docs/training.md",
+    "examples/README.md",
+]
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text_of(page), re.DOTALL)
+
+
+def command_lines() -> list[list[str]]:
+    """The words of every command of the pages, without comments."""
+    return [
+        words
+        for page in PAGES
+        for block in blocks(page, "sh")
+        for line in block.splitlines()
+        if (words := shlex.split(line, comments=True))
+    ]
+
+
+COMMANDS = command_lines()
+PREDICTOR_EXAMPLE, NETWORK_EXAMPLE, TRAINING_EXAMPLE = blocks("README.md", "python")
+
+
+def test_the_predictor_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    names = {}
+    exec(PREDICTOR_EXAMPLE, names)
+    prediction = names["prediction"]
+    assert prediction.mask.shape == (300, 451)
+    assert prediction.mask[120, 220]
+    assert not prediction.mask[60, 430]
+    assert str(prediction.mask.shape) in capsys.readouterr().out
+
+
+def test_the_predictor_example_is_eight_lines():
+    assert code_lines(PREDICTOR_EXAMPLE) <= 8
+
+
+def test_the_network_example_runs():
+    names = {}
+    exec(NETWORK_EXAMPLE, names)
+    assert len(names["click_part"].inputs) > len(names["image_part"].inputs) == 1
+
+
+def code_lines(example: str) -> int:
+    return len([line for line in example.splitlines() if line])
+
+
+@pytest.fixture
+def photographs(shapes_directory, tmp_path, monkeypatch):
+    """A working directory with photographs/, and views small enough for a test."""
+    (tmp_path / "photographs").symlink_to(shapes_directory)
+    monkeypatch.chdir(tmp_path)
+    for name in ("COMPACT_INPUT", "MSRN_INPUT"):
+        small = replace(getattr(recipes, name), views=((64, 64, 8),), objects_per_image=1)
+        monkeypatch.setattr(recipes, name, small)
+
+
+def test_the_training_example_runs_in_less_than_ten_lines(photographs, monkeypatch):
+    assert code_lines(TRAINING_EXAMPLE) < 10
+    compile_it = keras.Model.compile
+
+    def compile_eagerly(model, *arguments, **options):
+        # Ten steps are quicker than the compilation of one.
+        compile_it(model, *arguments, **options, run_eagerly=True)
+
+    monkeypatch.setattr(keras.Model, "compile", compile_eagerly)
+    names = {}
+    exec(TRAINING_EXAMPLE, names)
+    assert len(names["model"].history.history["iou"]) == 10
+    names["predictor"].set_image("photographs/images/0.png")
+    assert names["predictor"].add_click(40, 30, 1).mask.shape == (60, 90)
+
+
+def test_the_fit_example_of_the_training_page_runs(photographs):
+    example = next(text for text in blocks("docs/training.md", "python") if ".fit(" in text)
+    names = {}
+    exec(example, names)
+    assert len(names["model"].history.history["val_click_iou"]) == 3
+    assert Path("best.weights.h5").is_file()
+
+
+@pytest.mark.parametrize(
+    "words", [words for words in COMMANDS if words[0] == "fctsfn"], ids=" ".join
+)
+def test_fctsfn_commands_parse(words):
+    arguments = cli._parser().parse_args(words[1:])
+    assert arguments.run is not None
+
+
+def test_commands_name_files_that_exist():
+    named = {
+        word for words in COMMANDS for word in words if re.match(r"(scripts|tests|\.ci)/", word)
+    }
+    assert {"scripts/quickstart.py", "scripts/test.py"} <= named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page):
+    targets = re.findall(r"(?<!!)\[[^]]*\]\(([^)]+)\)", text_of(page))
+    local = [target for target in targets if not target.startswith("https://")]
+    folder = (ROOT / page).parent
+    assert [target for target in local if not (folder / target).exists()] == []
+
+
+def test_pictures_exist():
+    (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text_of("README.md"))
+    assert (ROOT / picture).stat().st_size < 300_000
+
+
+def test_the_map_of_the_figure_names_things_that_exist():
+    section = text_of("README.md").split("## From Fig. 2")[1].split("\n## ")[0]
+    names = re.findall(r"`([a-z_]+)\.(\w+)`", section)
+    assert len(names) > 15
+    for module, name in names:
+        (path,) = (ROOT / "fctsfn_tf").rglob(f"{module}.py")
+        dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        assert hasattr(import_module(dotted), name), f"{module}.{name}"
+
+
+def test_bundled_photographs_are_small_and_named_with_their_licence():
+    photographs = sorted((ROOT / "examples").glob("*.jpg"))
+    assert photographs
+    assert sum(path.stat().st_size for path in photographs) < 300_000
+    page = text_of("examples/README.md")
+    assert [path.name for path in photographs if f"| `{path.name}` |" not in page] == []

@@ -1,0 +1,331 @@
+"""Presets: a tiny network goes to a directory and back; what is damaged or strange is refused."""
+
+import hashlib
+import inspect
+import json
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.predict import presets
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.predictor import Predictor
+from fctsfn_tf.predict.presets import load_preset, preset_config, preset_names, save_preset
+
+CONFIG = PredictorConfig(working_size=96, threshold=0.4, zoom_in=False)
+CARD = "# Tiny\n\nMade of noise; knows nothing.\n"
+
+
+def tiny_network(filters=2, backbone_weights=None):
+    """The smallest network of the package's shape."""
+    image = layers.Input((None, None, 3), name="image")
+    click_maps = layers.Input((None, None, 3), name="click_maps")
+    convolution = layers.Conv2D(filters, 3, padding="same", name="image_conv")(image)
+    x = layers.Identity(name="image_features_0_conv")(convolution)
+    x = layers.Add(name="sum")(
+        [x, layers.Conv2D(filters, 3, padding="same", name="click_conv")(click_maps)]
+    )
+    x = layers.BatchNormalization(name="norm")(x)
+    return keras.Model(
+        {"image": image, "click_maps": click_maps}, layers.Conv2D(1, 1, name="score")(x)
+    )
+
+
+@pytest.fixture(autouse=True)
+def _tiny_is_a_builder(monkeypatch):
+    monkeypatch.setitem(presets.BUILDERS, "tiny_network", tiny_network)
+
+
+@pytest.fixture
+def model():
+    model = tiny_network(3)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.random(weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.fixture
+def directory(tmp_path, model):
+    """A saved preset."""
+    save_preset(tmp_path / "tiny", model, "tiny_network", {"filters": 3}, CONFIG, CARD, "float32")
+    return tmp_path / "tiny"
+
+
+def change(directory, edit):
+    """Edit the content of config.json."""
+    path = directory / "config.json"
+    settings = json.loads(path.read_text())
+    edit(settings)
+    path.write_text(json.dumps(settings))
+
+
+def logits(model):
+    rng = np.random.default_rng(1)
+    inputs = {
+        "image": rng.uniform(0, 255, (1, 32, 64, 3)),
+        "click_maps": rng.random((1, 32, 64, 3)),
+    }
+    tensors = {name: ops.convert_to_tensor(x.astype(np.float32)) for name, x in inputs.items()}
+    return ops.convert_to_numpy(model(tensors, training=False))
+
+
+def test_round_trip(directory, model):
+    loaded, config = load_preset(directory)
+    assert config == CONFIG
+    np.testing.assert_array_equal(logits(loaded), logits(model))
+    assert (directory / "README.md").read_text(encoding="utf-8") == CARD
+    assert sorted(path.name for path in directory.iterdir()) == [
+        "README.md",
+        "config.json",
+        "weights.npz",
+    ]
+    settings = json.loads((directory / "config.json").read_text())
+    weights = (directory / "weights.npz").read_bytes()
+    assert settings["weights"]["sha256"] == hashlib.sha256(weights).hexdigest()
+    assert directory.stat().st_mode & 0o055 == 0o055
+
+
+def test_the_config_alone(directory):
+    (directory / "weights.npz").unlink()
+    assert preset_config(directory) == CONFIG
+    with pytest.raises(InputError):
+        preset_config("nothing")
+
+
+def test_half_precision_is_half_the_size(tmp_path, model):
+    save_preset(tmp_path / "half", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    loaded, _ = load_preset(str(tmp_path / "half"))
+    np.testing.assert_allclose(logits(loaded), logits(model), rtol=5e-3)
+    assert (logits(loaded) != logits(model)).any()
+
+
+def test_predictor_from_preset(directory):
+    predictor = Predictor.from_preset(directory)
+    assert predictor.config == CONFIG
+    predictor.set_image(np.zeros((40, 60, 3), np.uint8))
+    assert predictor.add_click(3, 4, 1).mask[4, 3]
+    overridden = Predictor.from_preset(directory, graph_cut=True, threshold=0.7).config
+    assert (overridden.graph_cut, overridden.threshold) == (True, 0.7)
+    assert overridden.working_size == 96
+    assert Predictor.from_preset(directory, threshold=0.0).config.threshold == 0
+    with pytest.raises(InputError, match="threshold"):
+        Predictor.from_preset(directory, threshold=1.5)
+
+
+@pytest.mark.slow  # builds a real network three times
+def test_the_compact_network_round_trips(tmp_path):
+    arguments = {"backbone": "mobilenet_v2", "alpha": 0.35}
+    model = compact_network(**arguments, name="while_training")
+    save_preset(tmp_path / "c", model, "compact_network", arguments, PredictorConfig(), CARD)
+    loaded, config = load_preset(tmp_path / "c")
+    assert config == PredictorConfig()
+    for weight, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_shipped_presets_are_found_by_name(monkeypatch, directory):
+    monkeypatch.setattr(presets, "PRESETS_DIRECTORY", directory.parent)
+    (directory.parent / "half_copied").mkdir()
+    assert preset_names() == ["tiny"]
+    _, config = load_preset("tiny")
+    assert config == CONFIG
+    with pytest.raises(InputError, match=r"shipped ones \(tiny\).*Received 'tyni'"):
+        load_preset("tyni")
+
+
+@pytest.mark.parametrize("name", ["no_such_preset", "", "nope/../..nope", "hf://", "hf://x"])
+def test_unknown_names(name):
+    if name == "":
+        name = "/no/such/directory"
+    with pytest.raises(InputError, match="A preset"):
+        load_preset(name)
+
+
+# ---- Damage ------------------------------------------------------------------------------------
+
+
+def test_a_cut_off_weight_file(directory):
+    weights = directory / "weights.npz"
+    weights.write_bytes(weights.read_bytes()[:-7])
+    with pytest.raises(InputError, match="cut off or has been changed"):
+        load_preset(directory)
+
+
+def test_a_changed_weight_file(directory, model):
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    save_preset(directory.parent / "other", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    (directory.parent / "other" / "weights.npz").replace(directory / "weights.npz")
+    with pytest.raises(InputError, match="Download the preset again"):
+        load_preset(directory)
+
+
+def test_missing_files(directory):
+    (directory / "weights.npz").unlink()
+    with pytest.raises(InputError, match="missing"):
+        load_preset(directory)
+    (directory / "config.json").unlink()
+    with pytest.raises(InputError, match=r"must hold a config\.json"):
+        load_preset(directory)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "\x00", '{"format": 1}', "[" * 100_000, '{"format": 2}']
+)
+def test_a_config_that_is_none(directory, text):
+    (directory / "config.json").write_text(text)
+    with pytest.raises(InputError, match=r"config\.json"):
+        load_preset(directory)
+
+
+def test_a_newer_format_asks_for_an_update(directory):
+    change(directory, lambda settings: settings.update(format=2))
+    with pytest.raises(InputError, match=r"Update fctsfn_tf.*Received format 2"):
+        load_preset(directory)
+
+
+# ---- Strangers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "builder",
+    ["os.system", "fctsfn_tf.networks.compact.compact_network", "__import__", "tiny", 3, None],
+)
+def test_only_listed_builders_are_called(directory, builder):
+    change(directory, lambda settings: settings.update(builder=builder))
+    with pytest.raises(InputError, match="builder"):
+        load_preset(directory)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"filters": "many"},
+        {"filters": -1},
+        [],
+    ],
+)
+def test_strange_arguments(directory, arguments):
+    change(directory, lambda settings: settings.update(arguments=arguments))
+    with pytest.raises(InputError):
+        load_preset(directory)
+
+
+@pytest.mark.parametrize("name", ["backbone_weights", "weights", "unheard_of"])
+def test_arguments_that_a_preset_may_not_give(directory, name):
+    change(directory, lambda settings: settings["arguments"].update({name: "/etc/passwd"}))
+    with pytest.raises(InputError, match=rf"may take filters\. .*Received {name} "):
+        load_preset(directory)
+
+
+def test_every_builder_takes_its_weights_from_the_preset_alone():
+    """An argument that reads files must not be left out of `FORBIDDEN_ARGUMENTS`."""
+    for builder in presets.BUILDERS.values():
+        names = set(inspect.signature(builder).parameters)
+        assert {name for name in names if "weights" in name} <= presets.FORBIDDEN_ARGUMENTS
+
+
+def test_arguments_of_another_network(directory):
+    change(directory, lambda settings: settings.update(arguments={"filters": 5}))
+    with pytest.raises(InputError, match="shape"):
+        load_preset(directory)
+
+
+@pytest.mark.parametrize(
+    "file", ["../tiny/weights.npz", "/etc/hosts", "a/b.npz", "..", "", None, 1]
+)
+def test_weights_outside_the_directory(directory, file):
+    change(directory, lambda settings: settings["weights"].update(file=file))
+    with pytest.raises(InputError, match="same directory"):
+        load_preset(directory)
+
+
+@pytest.mark.parametrize("digest", [None, "", 0, "0" * 64])
+def test_a_digest_is_needed(directory, digest):
+    change(directory, lambda settings: settings["weights"].update(sha256=digest))
+    with pytest.raises(InputError, match="SHA-256"):
+        load_preset(directory)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"working_size": 1}, {"brightness": 2}, {"click_encoding": ["disks"]}]
+)
+def test_strange_predictor_settings(directory, fields):
+    change(directory, lambda settings: settings["predictor"].update(fields))
+    with pytest.raises(InputError):
+        load_preset(directory)
+
+
+# ---- Saving ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_overwritten(directory, model):
+    before = {path: path.read_bytes() for path in directory.iterdir()}
+    with pytest.raises(InputError, match="new directory"):
+        save_preset(directory, model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    assert {path: path.read_bytes() for path in directory.iterdir()} == before
+    with pytest.raises(InputError, match="parent"):
+        save_preset(directory / "a" / "b", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+
+
+@pytest.mark.parametrize(
+    ("builder", "arguments"),
+    [
+        ("tiny_network", {"filters": 4}),
+        ("tiny_network", {}),
+        ("no_network", {}),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, model, builder, arguments):
+    with pytest.raises(InputError):
+        save_preset(tmp_path / "new", model, builder, arguments, CONFIG, CARD)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_failed_save(tmp_path, model):
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(InputError, match="finite"):
+        save_preset(tmp_path / "new", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- The Hub -----------------------------------------------------------------------------------
+
+
+def test_the_hub_is_asked_for_the_presets_files(monkeypatch, directory):
+    asked = []
+
+    def snapshot_download(repository, allow_patterns):
+        asked.append((repository, allow_patterns))
+        return str(directory)
+
+    hub = types.SimpleNamespace(snapshot_download=snapshot_download)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    _, config = load_preset("hf://someone/tiny-1.0")
+    assert config == CONFIG
+    assert asked == [("someone/tiny-1.0", ["config.json", "*.npz", "README.md"])]
+    for name in ("hf://someone", "hf://a/b/c", "hf://a/b?c", "hf:///b"):
+        with pytest.raises(InputError, match="owner/name"):
+            load_preset(name)
+    assert len(asked) == 1
+
+
+def test_without_the_hub_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(InputError, match="pip install huggingface_hub"):
+        load_preset("hf://someone/tiny")
+
+
+def test_a_failed_download(monkeypatch):
+    def snapshot_download(repository, allow_patterns):
+        raise OSError("404 Client\nError")
+
+    hub = types.SimpleNamespace(snapshot_download=snapshot_download)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    with pytest.raises(InputError, match=r"could not be downloaded.*404 Client Error"):
+        load_preset("hf://someone/tiny")

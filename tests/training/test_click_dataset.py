@@ -1,0 +1,406 @@
+"""Batches for model.fit: what they hold, that (seed, epoch, index) decides them, and what is wrong
+with photographs is said."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from fctsfn_tf.data.annotated_images import Dataset
+from fctsfn_tf.data.image_cache import DiskCache, MemoryCache
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.training.click_dataset import ClickDataset
+from fctsfn_tf.training.losses import IGNORED
+from fctsfn_tf.training.recipes import COMPACT_INPUT, MSRN_INPUT, TSLFN_INPUT
+
+PAPER = replace(MSRN_INPUT, views=((60, 80, 3),))
+COMPACT = replace(COMPACT_INPUT, views=((64, 96, 2),))
+SIZE = (90, 120)
+
+
+def write_folder(directory, count=7):
+    """Photographs of one bright object, and every other one of a second, darker one."""
+    rng = np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (directory / folder).mkdir(parents=True)
+    for index in range(count):
+        labels = np.zeros(SIZE, np.uint8)
+        top, left = rng.integers(5, 30), rng.integers(5, 30)
+        labels[top : top + 40, left : left + 45] = 1
+        if index % 2:
+            labels[60:85, 85:115] = 2
+        labels[0] = 255
+        image = np.full((*SIZE, 3), 40, np.uint8)
+        image[labels == 1], image[labels == 2] = (230, 200, 30), (30, 120, 100 + index)
+        Image.fromarray(image).save(directory / "images" / f"{index}.png")
+        Image.fromarray(labels).save(directory / "labels" / f"{index}.png")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return open_dataset(write_folder(tmp_path_factory.mktemp("data") / "a"))
+
+
+def assert_equal(first, second):
+    for one, other in zip(flat(first), flat(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def flat(batch):
+    inputs, target = batch
+    return np.asarray(inputs["image"]), np.asarray(inputs["click_maps"]), np.asarray(target)
+
+
+@pytest.mark.parametrize(
+    ("config", "batch_size", "channels"),
+    [
+        (PAPER, 3, 2),
+        (replace(TSLFN_INPUT, views=((96, 128, 1),)), 1, 2),
+        (COMPACT, 4, 3),
+        (replace(COMPACT, clicks=PAPER.clicks), 4, 3),
+        (replace(PAPER, clicks=COMPACT.clicks, jitter_probability=1.0), 3, 2),
+    ],
+)
+def test_what_a_batch_holds(dataset, config, batch_size, channels):
+    data = ClickDataset(dataset, config, seed=3)
+    height, width, _ = config.views[0]
+    for index in range(len(data)):
+        image, maps, target = flat(data[index])
+        assert image.shape == (batch_size, height, width, 3)
+        assert maps.shape == (batch_size, height, width, channels)
+        assert target.shape == (batch_size, height, width, 1)
+        assert image.dtype == maps.dtype == target.dtype == np.float32
+        assert image.max() > 127
+        assert set(np.unique(target)) <= {0.0, 1.0, IGNORED}
+        assert (target == 1).any(axis=(1, 2, 3)).all()
+        for one, mask in zip(maps, target[..., 0], strict=True):
+            assert_clicks_fit(one, mask)
+
+
+def assert_clicks_fit(maps, target):
+    """Where a click is, its sign is the target's, but for half a pixel of resampling."""
+    near = 1.0 if maps.shape[2] == 2 else None
+    for channel, wrong in ((0, 0.0), (1, 1.0)):
+        on_click = maps[..., channel] < near if near else erode(maps[..., channel] > 0)
+        padded = np.pad(target != wrong, 1)
+        around = [np.roll(padded, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+        fits = np.logical_or.reduce(around)[1:-1, 1:-1]
+        assert not (on_click & ~fits).any()
+
+
+def erode(disks):
+    """The centres of disks of radius 5."""
+    padded = np.pad(disks, 5, constant_values=True)
+    offsets = [(0, 0), (5, 0), (-5, 0), (0, 5), (0, -5), (3, 4), (-3, -4), (4, -3), (-4, 3)]
+    return np.logical_and.reduce([np.roll(padded, offset, (0, 1)) for offset in offsets])[
+        5:-5, 5:-5
+    ]
+
+
+def test_images_and_targets_show_the_same(dataset):
+    data = ClickDataset(dataset, replace(COMPACT, augmentation=TSLFN_INPUT.augmentation))
+    image, _, target = flat(data[0])
+    object_1 = (image[..., 0] > 150) & (target[..., 0] != IGNORED)
+    object_2 = (image[..., 1] - image[..., 0] > 60) & (target[..., 0] != IGNORED)
+    for bright, dark, mask in zip(object_1, object_2, target[..., 0] == 1, strict=True):
+        best = min((bright ^ mask).sum(), (dark ^ mask).sum(), ((bright | dark) ^ mask).sum())
+        assert best <= 0.05 * mask.sum()
+
+
+def test_images_once_per_photograph(dataset):
+    whole, once = (
+        ClickDataset(dataset, COMPACT, seed=1, repeat_images=repeat)[0] for repeat in (True, False)
+    )
+    assert once[0]["image"].shape[0] == 2
+    np.testing.assert_array_equal(np.repeat(once[0]["image"], 2, axis=0), whole[0]["image"])
+    np.testing.assert_array_equal(once[1], whole[1])
+
+
+@pytest.mark.parametrize("config", [PAPER, COMPACT])
+def test_seed_epoch_and_index_decide_whatever_the_order(dataset, config):
+    data = ClickDataset(dataset, config, seed=5)
+    expected = {(e, i): data.batch(e, i) for e in (0, 1) for i in range(len(data))}
+    again = pickle.loads(pickle.dumps(ClickDataset(dataset, config, seed=5)))
+    with ThreadPoolExecutor(4) as pool:
+        keys = list(reversed(expected))
+        for key, batch in zip(keys, pool.map(lambda key: again.batch(*key), keys), strict=True):
+            assert_equal(batch, expected[key])
+    other = ClickDataset(dataset, config, seed=6)
+    for different in (other.batch(0, 0), expected[1, 0], expected[0, 1]):
+        assert (flat(different)[1] != flat(expected[0, 0])[1]).any()
+    again.epoch = 1
+    assert_equal(again[0], expected[1, 0])
+    alone = ClickDataset(dataset.only({"3"}), config)  # the same photograph in every epoch
+    assert (flat(alone.batch(0, 0))[1] != flat(alone.batch(1, 0))[1]).any()
+
+
+def test_an_epoch_shows_every_photograph_once(dataset, monkeypatch):
+    read = []
+    original = Dataset.check_objects
+    monkeypatch.setattr(
+        Dataset,
+        "check_objects",
+        lambda self, image, objects: (read.append(image.name), original(self, image, objects)),
+    )
+    config = replace(PAPER, views=((60, 80, 1),), augmentation=TSLFN_INPUT.augmentation)
+    data = ClickDataset(dataset, config)
+    orders = set()
+    for epoch in range(3):
+        read.clear()
+        for index in range(len(data)):
+            data.batch(epoch, index)
+        assert sorted(read) == list("0123456")
+        orders.add(tuple(read))
+    assert len(orders) == 3
+
+
+def test_validation_is_whole_in_order_and_always_the_same(dataset):
+    data = ClickDataset(dataset, replace(PAPER, views=((96, 128, 2),)), is_training=False)
+    assert len(data) == 4  # 7 photographs, two by two
+    first = data[0]
+    data.on_epoch_end()
+    assert_equal(data[0], first)
+    original = np.asarray(Image.open(dataset.images[1].image_path))
+    np.testing.assert_array_equal(first[0]["image"][1, 3:93, 4:124], original)
+    ignored = first[1][1, ..., 0] == IGNORED
+    expected = np.ones((96, 128), bool)  # outside of the photograph, and its void first row
+    expected[4:93, 4:124] = False
+    np.testing.assert_array_equal(ignored, expected)
+
+
+def test_data_sets_are_mixed_by_weight(dataset, tmp_path):
+    other = open_dataset(write_folder(tmp_path / "b", 3))
+    data = ClickDataset([dataset, other], PAPER, weights=[1, 0], batches_per_epoch=20)
+    assert set(data._planned(0)[1]) == set(range(7))
+    # A photograph of the second is drawn three times as often: 9 of 16 draws.
+    data = ClickDataset([dataset, other], PAPER, weights=[1, 3], batches_per_epoch=400)
+    assert (data._planned(0)[1] >= 7).mean() == pytest.approx(9 / 16, abs=0.05)
+    for weights in ([1], [0, 0], [-1, 2], [1, np.nan]):
+        with pytest.raises(InputError, match="`weights` must be one number"):
+            ClickDataset([dataset, other], PAPER, weights=weights)
+    with pytest.raises(InputError, match="at least one photograph"):
+        ClickDataset(Dataset("folder", ()), PAPER)
+
+
+def tiny_model(channels):
+    keras.utils.set_random_seed(1)
+    image = keras.Input((None, None, 3), name="image")
+    click_maps = keras.Input((None, None, channels), name="click_maps")
+    both = keras.layers.Concatenate()([image, click_maps])
+    model = keras.Model({"image": image, "click_maps": click_maps}, keras.layers.Conv2D(1, 1)(both))
+    model.compile(keras.optimizers.SGD(1e-6), "mse")
+    return model
+
+
+def losses_by_hand(dataset, epochs, seed=2):
+    """The loss of each epoch when its batches are asked for one by one."""
+    data, model = ClickDataset(dataset, PAPER, seed=seed), tiny_model(2)
+    per_epoch = []
+    for epoch in epochs:
+        losses = []
+        for index in range(len(data)):
+            inputs, target = data.batch(epoch, index)
+            losses.append(np.mean((keras.ops.convert_to_numpy(model(inputs)) - target) ** 2))
+            model.train_on_batch(inputs, target)
+        per_epoch.append(np.mean(losses))
+    return per_epoch
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [
+        {},
+        {"workers": 3},
+        {"workers": 2, "use_multiprocessing": True},
+    ],
+)
+def test_fit_sees_the_same_batches_with_any_workers(dataset, workers):
+    data, model = ClickDataset(dataset, PAPER, seed=2, **workers), tiny_model(2)
+    losses = model.fit(data, epochs=2, shuffle=False, verbose=0).history["loss"]
+    losses += model.fit(data, epochs=1, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses, losses_by_hand(dataset, range(3)), rtol=1e-5)
+    assert data.epoch == 3
+
+
+def test_workers_serve_any_order_and_say_what_is_wrong(dataset, broken):
+    plain = ClickDataset(dataset, COMPACT, batches_per_epoch=12)
+    ahead = ClickDataset(dataset, COMPACT, batches_per_epoch=12, workers=3, max_queue_size=4)
+    for index in (*range(6), 2, 11, 0, *range(12)):
+        assert_equal(ahead[index], plain[index])
+    ahead.epoch = 1
+    assert_equal(ahead[1], plain.batch(1, 1))
+    with pytest.raises(InputError, match="is broken or cut off"):
+        ClickDataset(broken.only({"1"}), PAPER, workers=2)[0]
+
+
+def test_fit_goes_on_with_the_epoch_it_was_interrupted_in(dataset):
+    expected = losses_by_hand(dataset, (5, 6))
+    for is_built in (False, True):  # Keras looks at a batch of the first, not of the second
+        data, model = ClickDataset(dataset, PAPER, seed=2), tiny_model(2)
+        if is_built:
+            weights = model.get_weights()
+            model.train_on_batch(*data[0])
+            model.set_weights(weights)
+        data.epoch = 5
+        losses = model.fit(data, initial_epoch=5, epochs=7, shuffle=False, verbose=0)
+        np.testing.assert_allclose(losses.history["loss"], expected, rtol=1e-5)
+
+
+def test_fit_takes_views_of_several_sizes(dataset):
+    config = replace(COMPACT, views=((64, 64, 2), (32, 96, 3)))
+    for epoch in range(5):
+        first, second = ClickDataset(dataset, config, seed=epoch)._planned(0)[0][:2]
+        assert first != second
+    data = ClickDataset(dataset, config, batches_per_epoch=6)
+    tiny_model(3).fit(data, epochs=2, verbose=0)
+
+
+def test_the_same_as_a_tf_dataset(dataset):
+    tf = pytest.importorskip("tensorflow")
+    data = ClickDataset(dataset, PAPER, seed=4)
+    data.epoch = 1
+    stream = data.as_tf_dataset(num_parallel_calls=2)
+    assert isinstance(stream, tf.data.Dataset)
+    for step, batch in enumerate(stream.take(len(data) + 1), start=len(data)):
+        assert_equal(batch, data.batch(*divmod(step, len(data))))
+    inputs, target = stream.element_spec
+    assert inputs["click_maps"].shape.as_list() == [None, 60, 80, 2]
+    assert target.shape.as_list() == [None, 60, 80, 1]
+    tiny_model(2).fit(stream, steps_per_epoch=len(data), epochs=2, verbose=0)
+    validation = ClickDataset(dataset, PAPER, is_training=False)
+    assert len(list(validation.as_tf_dataset())) == len(validation)
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Photographs 1 to 3 of five cannot be used: cut off, mask of another size, mask empty."""
+    directory = write_folder(tmp_path / "broken", 5)
+    path = directory / "images" / "1.png"
+    path.write_bytes(path.read_bytes()[:100])
+    Image.fromarray(np.ones((SIZE[0], SIZE[1] - 1), np.uint8)).save(directory / "labels" / "2.png")
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(directory / "labels" / "3.png")
+    return open_dataset(directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("1", "1.png is broken or cut off"), ("2", "same size"), ("3", "at least one object")],
+)
+def test_what_cannot_be_used_stops_with_its_name(broken, name, message):
+    data = ClickDataset(broken.only({name}), PAPER)
+    with pytest.raises(InputError, match=message) as caught:
+        data[0]
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_used_is_left_out_and_counted_by_choice(broken):
+    data = ClickDataset(broken, PAPER, unusable="skip")
+    assert data.left_out == {}
+    for epoch in range(2):
+        for index in range(len(data)):
+            data.batch(epoch, index)
+    again = ClickDataset(broken, PAPER, unusable="skip")
+    assert_equal(again.batch(1, 0), data.batch(1, 0))
+    pickle.loads(pickle.dumps(again)).batch(0, 0)  # another process' notes are read, too
+    assert [path.rpartition("/")[2] for path in data.left_out] == ["1.png", "2.png", "3.png"]
+    summary = data.summary_of_left_out().splitlines()
+    assert summary[0] == "3 of 5 photographs were left out."
+    assert "same size" in summary[2]
+    with pytest.raises(InputError, match=r"Received 100 without any"):
+        ClickDataset(broken.only({"1"}), PAPER, unusable="skip")[0]
+    with pytest.raises(InputError, match='"stop" or "skip"'):
+        ClickDataset(broken, PAPER, unusable="ignore")
+
+
+def test_objects_too_small_to_click_are_passed_over(tmp_path):
+    directory = write_folder(tmp_path / "small", 2)
+    labels = np.zeros(SIZE, np.uint8)
+    labels[40:42, 40:42] = 1
+    Image.fromarray(labels).save(directory / "labels" / "0.png")
+    data = ClickDataset(open_dataset(directory), PAPER)
+    for epoch in range(3):
+        assert (data.batch(epoch, 0)[1] == 1).sum() > 100
+    with pytest.raises(InputError, match="Photographs must show objects of 100 or more pixels"):
+        ClickDataset(open_dataset(directory).only({"0"}), PAPER)[0]
+
+
+@pytest.mark.parametrize("kind", ["memory", "little memory", "disk"])
+def test_caches_change_no_number(dataset, tmp_path, kind, monkeypatch):
+    cache = {
+        "memory": MemoryCache(2**20),
+        "little memory": MemoryCache(80_000),
+        "disk": DiskCache(tmp_path / "cache"),
+    }[kind]
+    plain, cached = ClickDataset(dataset, PAPER), ClickDataset(dataset, PAPER, cache=cache)
+    for epoch in range(2):
+        assert_equal(cached.batch(epoch, 0), plain.batch(epoch, 0))
+    pickle.loads(pickle.dumps(cached)).batch(0, 0)
+    if kind == "little memory":
+        assert len(cache) == 2
+        assert cache.num_bytes <= cache.max_bytes
+        return
+    for index in range(len(cached)):
+        cached[index]
+    monkeypatch.setattr(
+        "fctsfn_tf.data.annotated_images.read_image", None
+    )  # nothing is decoded now
+    assert_equal(cached.batch(0, 0), pickle.loads(pickle.dumps(cached.batch(0, 0))))
+
+
+def test_a_changed_mask_is_read_anew_from_disk(tmp_path):
+    dataset = open_dataset(write_folder(tmp_path / "x", 1))
+    cache = DiskCache(tmp_path / "cache")
+    (image,) = dataset.images
+    before, objects = cache.read(image)
+    np.testing.assert_array_equal(before, image.read_masks()[0])
+    np.testing.assert_array_equal(cache.read(image)[1].masks[1], objects.masks[1])
+    labels = np.zeros(SIZE, np.uint8)
+    labels[3:50, 7:9] = 5
+    Image.fromarray(labels).save(image.annotation_path)
+    _, objects = cache.read(image)
+    np.testing.assert_array_equal(objects.masks[5], labels == 5)
+    assert list(objects.masks) == [5]
+    with pytest.raises(InputError, match="must be a directory"):
+        DiskCache(image.image_path)
+
+
+def test_caches_keep_every_mask(tmp_path):
+    """Also where an object has a file of its own, and sizes that fill no whole bytes."""
+    directory = tmp_path / "x"
+    (directory / "images").mkdir(parents=True)
+    (directory / "masks").mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (7, 11, 3), np.uint8)).save(directory / "images/a.png")
+    for number in (1, 2, 3):
+        mask = np.uint8(255) * (rng.random((7, 11)) < 0.4)
+        Image.fromarray(mask).save(directory / f"masks/a_{number}.png")
+    for cache in (MemoryCache(10_000), DiskCache(tmp_path / "cache")):
+        for image in open_dataset(directory).images:
+            for pixels, objects in (cache.read(image), cache.read(image)):
+                expected_pixels, expected = image.read_masks()
+                np.testing.assert_array_equal(pixels, expected_pixels)
+                np.testing.assert_array_equal(objects.masks[1], expected.masks[1])
+                assert len(objects.others) == 2
+                np.testing.assert_array_equal(objects.others, expected.others)
+
+
+def test_bad_configurations_are_named(dataset):
+    for change, message in (
+        ({"click_encoding": "dots"}, "`click_encoding` must be one of"),
+        ({"views": ()}, "`views` must be"),
+        ({"views": ((0, 5, 1),)}, "`views` must be"),
+        ({"objects_per_image": 0}, "`objects_per_image` must be"),
+    ):
+        with pytest.raises(InputError, match=message):
+            replace(PAPER, **change)
+    with pytest.raises(InputError, match="`seed` must be 0 or more"):
+        ClickDataset(dataset, PAPER, seed=-1)
+    with pytest.raises(IndexError, match="An epoch has"):
+        ClickDataset(dataset, PAPER)[99]

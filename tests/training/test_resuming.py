@@ -1,0 +1,124 @@
+"""A run that is killed and goes on ends like one that was not, bit for bit.
+
+Real processes: one is killed hard in the middle of writing a checkpoint, the next is interrupted
+as by Ctrl-C, the next is killed hard in the middle of a step, the last one ends.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fctsfn_tf.training.loop import read_log
+
+ROOT = Path(__file__).resolve().parents[2]
+# Arguments: the photographs, the run's directory, what happens to the process.
+PROGRAM = """
+import io, os, signal, sys, threading
+from dataclasses import replace
+import keras, numpy as np
+from fctsfn_tf.commands.train import compute_alike
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.training.recipes import MSRN_STAGE, Schedule
+from fctsfn_tf.training.stages import TrainingData, train_tslfn
+
+photographs, directory, fate = sys.argv[1:]
+compute_alike()
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+savez, num_saved = np.savez, 0
+
+def cut_off(file, **arrays):
+    global num_saved
+    num_saved += 1
+    if fate != "in a checkpoint" or num_saved < 2:
+        return savez(file, **arrays)
+    whole = io.BytesIO()
+    savez(whole, **arrays)
+    file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
+    file.flush()
+    die()
+
+step, num_steps = keras.Model.train_on_batch, 0
+
+def fatal_step(model, *arguments, **options):
+    global num_steps
+    num_steps += 1
+    if fate == "by Ctrl-C" and num_steps == 1:
+        os.kill(os.getpid(), signal.SIGINT)
+    while fate == "in a step" and num_steps == 4:
+        threading.Timer(0.01, die).start()
+        step(model, *arguments, **options)
+    return step(model, *arguments, **options)
+
+np.savez, keras.Model.train_on_batch = cut_off, fatal_step
+views = replace(MSRN_STAGE.input, views=((32, 64, 2),))
+schedule = Schedule(steps=9, validate_every=99, patience=None, checkpoint_every=2)
+recipe = replace(MSRN_STAGE, input=views, schedule=schedule, learning_rate=1e-6)
+data = TrainingData(open_dataset(photographs))
+train_tslfn(data, directory, stages={32: recipe}, alpha=1 / 64)
+"""
+
+
+def start(photographs, directory, fate):
+    command = [sys.executable, "-c", PROGRAM, str(photographs), str(directory), fate]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
+
+
+def end(process, code):
+    _, messages = process.communicate()
+    assert process.returncode == code, messages
+    return messages
+
+
+@pytest.fixture(scope="module")
+def runs(shapes_directory, tmp_path_factory):
+    """The run without and the run with misfortunes, and what the latter said each time."""
+    whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
+    undisturbed = start(shapes_directory, whole, "well")
+    messages = [
+        end(start(shapes_directory, broken, fate), code)
+        for fate, code in (
+            ("in a checkpoint", -9),
+            ("by Ctrl-C", -2),
+            ("in a step", -9),
+            ("well", 0),
+        )
+    ]
+    end(undisturbed, 0)
+    return whole / "tslfn_32s", broken / "tslfn_32s", messages
+
+
+def test_it_went_on_from_the_last_whole_checkpoint(runs):
+    _, _, messages = runs
+    going_on = [text.split("going on at step ")[1:] for text in messages]
+    assert [int(text[0].split()[0]) for text in going_on[1:]] == [2, 3, 6]
+    assert not going_on[0]
+    assert "once more to stop at once" in messages[1]
+
+
+def test_final_weights_are_equal(runs):
+    whole, broken, _ = runs
+    one, other = (
+        dict(np.load(run / "preset" / "weights.npz", allow_pickle=False)) for run in (whole, broken)
+    )
+    assert sorted(one) == sorted(other)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
+    assert np.abs(one["score/kernel"]).max() > 0
+
+
+def test_the_log_is_the_same(runs):
+    whole, broken, _ = runs
+    assert read_log(whole / "log.jsonl") == read_log(broken / "log.jsonl") != []
+
+
+def test_nothing_is_left_over(runs):
+    _, broken, _ = runs
+    assert list(broken.glob(".*")) == []

@@ -1,0 +1,308 @@
+"""The recipes carried out: stages follow each other, what is frozen stays, and training learns."""
+
+import json
+from dataclasses import replace
+from functools import partialmethod
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from fctsfn_tf.clicks.click_maps import DISTANCES
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.compact import compact_network, is_backbone
+from fctsfn_tf.networks.fctsfn import FCTSFN, MSRN_PREFIXES, TSLFN, freeze_tslfn
+from fctsfn_tf.networks.weights import load_variables
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.predictor import Prediction
+from fctsfn_tf.predict.presets import load_preset
+from fctsfn_tf.training import stages as training
+from fctsfn_tf.training.callbacks import ClickEvaluation
+from fctsfn_tf.training.iterative_clicks import IterativeClicks
+from fctsfn_tf.training.loop import BEST_NAME, LOG_NAME, RunState, read_log, run_training
+from fctsfn_tf.training.recipes import (
+    COMPACT_INPUT,
+    MSRN_STAGE,
+    TSLFN_STAGES,
+    CompactRecipe,
+    Schedule,
+)
+from fctsfn_tf.training.stages import (
+    PRESET_NAME,
+    TrainingData,
+    compact_training_model,
+    paper_optimizer,
+    train_compact,
+    train_msrn,
+    train_tslfn,
+)
+
+ALPHA = 1 / 64
+SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
+PREDICTOR = PredictorConfig(click_encoding=DISTANCES, working_size=96, zoom_in=False)
+
+
+def small(recipe, **changes):
+    """A recipe with tiny views and few steps."""
+    views = replace(recipe.input, views=((64, 96, 2),))
+    return replace(recipe, input=views, **{"schedule": SCHEDULE, "learning_rate": 1e-7, **changes})
+
+
+def arrays(model):
+    return {v.path: ops.convert_to_numpy(v) for v in model.weights}
+
+
+@pytest.fixture(scope="module")
+def data(shapes_directory):
+    dataset = open_dataset(shapes_directory)
+    held_out = {"7"}
+    validation = list(dataset.only(held_out).samples())
+    return TrainingData(dataset.without(held_out), validation)
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """The four stages, one after the other."""
+    directory = tmp_path_factory.mktemp("run")
+    stages = {stride: small(recipe) for stride, recipe in TSLFN_STAGES.items()}
+    tslfn = train_tslfn(data, directory, stages=stages, alpha=ALPHA)
+    before = arrays(tslfn)
+    fctsfn = train_msrn(
+        data, directory / "msrn", tslfn, recipe=small(MSRN_STAGE, learning_rate=1e-5), alpha=ALPHA
+    )
+    return directory, before, fctsfn
+
+
+def test_each_stage_leaves_a_preset_that_the_next_one_started_from(run):
+    directory, _, _ = run
+    networks = [load_preset(directory / f"tslfn_{n}s" / PRESET_NAME)[0] for n in (32, 16, 8)]
+    fctsfn, config = load_preset(directory / "msrn" / PRESET_NAME)
+    assert config == PREDICTOR
+    for before, after in pairwise([*networks, fctsfn]):
+        new = {layer.name for layer in after.layers} - {layer.name for layer in before.layers}
+        assert new
+    # The kernels moved within a stage, but stayed near those of the stage before.
+    first, second = (network.get_layer("conv1_1_image").kernel for network in networks[:2])
+    moved = np.abs(ops.convert_to_numpy(first) - ops.convert_to_numpy(second)).max()
+    assert 0 < moved < 0.1
+
+
+def test_msrn_s_tslfn_stays_bit_for_bit_and_msrn_learns(run):
+    _, before, fctsfn = run
+    trained = {layer.name for layer in fctsfn.layers if layer.name.startswith(MSRN_PREFIXES)}
+    seen = 0
+    for path, array in arrays(fctsfn).items():
+        if path.split("/")[-2] not in trained:
+            np.testing.assert_array_equal(array, before[path])
+            seen += 1
+    assert seen == len(before)
+    shift = fctsfn.get_layer("refine1_bn").beta
+    assert np.abs(ops.convert_to_numpy(shift)).max() > 0
+
+
+def test_a_frozen_tslfn_computes_in_training_what_it_computes_in_use():
+    network = FCTSFN(alpha=ALPHA)
+    rng = np.random.default_rng(0)
+    for weight in network.get_layer("score").weights:
+        weight.assign(rng.normal(size=weight.shape))
+    score = keras.Model(network.input, network.get_layer("score_up").output)
+    inputs = {
+        "image": rng.uniform(0, 255, (1, 32, 64, 3)).astype("float32"),
+        "click_maps": rng.uniform(0, 255, (1, 32, 64, 2)).astype("float32"),
+    }
+
+    def difference():
+        one, other = (ops.convert_to_numpy(score(inputs, training=t)) for t in (True, False))
+        return np.abs(one - other).max()
+
+    assert difference() > 0
+    freeze_tslfn(network)
+    assert difference() == 0
+    assert network.get_layer("refine1_dropout").rate > 0
+    with pytest.raises(InputError, match="Only an FCTSFN"):
+        freeze_tslfn(TSLFN(alpha=ALPHA))
+
+
+def test_the_log_holds_losses_and_validations(run):
+    directory, _, _ = run
+    lines = read_log(directory / "msrn" / LOG_NAME)
+    assert [line["step"] for line in lines] == [3, 6, 6]
+    assert {"loss", "iou"} <= lines[1].keys()
+    assert {"val_iou@1", "val_iou@5", "val_click_iou", "val_noc@85"} <= lines[2].keys()
+    assert all(0 <= line["val_click_iou"] <= 1 for line in lines if "val_click_iou" in line)
+
+
+def test_the_same_call_again_changes_nothing_and_another_is_refused(run, data):
+    directory, _, fctsfn = run
+    tslfn, _ = load_preset(directory / "tslfn_8s" / PRESET_NAME)
+    recipe = small(MSRN_STAGE, learning_rate=1e-5)
+    again = train_msrn(data, directory / "msrn", tslfn, recipe=recipe, alpha=ALPHA)
+    for path, array in arrays(fctsfn).items():
+        np.testing.assert_array_equal(array, arrays(again)[path])
+    other = replace(recipe, momentum=0.9)
+    with pytest.raises(InputError, match=r"holds another run.*another recipe"):
+        train_msrn(data, directory / "msrn", tslfn, recipe=other, alpha=ALPHA)
+
+
+def test_the_learning_rate_drops_where_the_recipe_says():
+    optimizer = paper_optimizer(MSRN_STAGE)
+    rates = []
+    for step in (0, 10_000, 10_001, 20_001):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    np.testing.assert_allclose(rates, [1e-8, 1e-8, 1e-9, 1e-10], rtol=1e-4)
+    assert (optimizer.momentum, optimizer.nesterov) == (0.99, True)
+    assert paper_optimizer(TSLFN_STAGES[8]).nesterov is False
+
+
+class Scripted:
+    """A model to loop over: the loss is the step, and nothing is learned."""
+
+    def __init__(self, losses):
+        self.losses = iter(losses)
+        self.network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        self.network.compile("sgd")
+        self.network.optimizer.build(self.network.trainable_variables)
+        self.network.train_on_batch = self.train_on_batch
+
+    def train_on_batch(self, inputs, target, return_dict):
+        return {"loss": next(self.losses)}
+
+
+def looped(data, directory, losses, scores, **schedule):
+    """Where a run stands after it saw these losses and these validations."""
+    scripted, scores = Scripted(losses), iter(scores)
+    batches = data.batches(small(MSRN_STAGE).input, seed=0)
+    schedule = Schedule(**{"steps": 8, "patience": 2, "checkpoint_every": 100, **schedule})
+    return run_training(
+        scripted.network,
+        batches,
+        schedule,
+        directory,
+        {},
+        scripted.network,
+        lambda: {"val_click_iou": next(scores)},
+    )
+
+
+def test_a_run_ends_after_validations_without_a_gain_and_keeps_the_best(data, tmp_path):
+    state = looped(data, tmp_path, range(9), (0.1, 0.3, 0.2, 0.3, 0.9), validate_every=1)
+    assert (state.step, state.best_step, state.best_score) == (4, 2, 0.3)
+    assert state.is_finished
+    assert (tmp_path / BEST_NAME).is_file()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_the_step_s_number(data, tmp_path):
+    with pytest.raises(InputError, match="Received nan at step 3"):
+        looped(data, tmp_path, (2.0, 1.0, float("nan")), (), validate_every=10)
+
+
+def test_the_log_means_over_the_steps_since_its_last_line(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("fctsfn_tf.training.loop.LOG_EVERY", 2)
+    looped(data, tmp_path, range(9), (0.5, 0.5), validate_every=8)
+    lines = [json.loads(line) for line in (tmp_path / LOG_NAME).read_text().splitlines()]
+    assert [line["loss"] for line in lines if "loss" in line] == [0.5, 2.5, 4.5, 6.5]
+
+
+def test_click_evaluation_counts_what_the_robot_user_needs(data):
+    class Oracle:
+        """A predictor that knows the object after two clicks."""
+
+        def __init__(self, network, config):
+            pass
+
+        def set_image(self, image):
+            self.image = image
+
+        def predict(self, points, labels):
+            (sample,) = (s for s in data.validation if s.gt_mask[points[0][1], points[0][0]])
+            known = sample.gt_mask if len(points) > 1 else np.zeros_like(sample.gt_mask)
+            return Prediction(known.astype("float32"), known, 0.0, 0.0)
+
+    evaluation = ClickEvaluation(data.validation, PREDICTOR, max_clicks=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fctsfn_tf.training.callbacks.Predictor", Oracle)
+        numbers = evaluation.evaluate(None)
+    assert numbers["val_iou@1"] == 0
+    assert numbers["val_iou@2"] == numbers["val_iou@3"] == 1
+    assert numbers["val_noc@90"] == 2
+    np.testing.assert_allclose(numbers["val_click_iou"], 2 / 3)
+    with pytest.raises(InputError, match="at least one object"):
+        ClickEvaluation([], PREDICTOR)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.1])
+def test_the_compact_network_learns_and_its_backbone_slower_or_not_at_all(data, factor):
+    keras.utils.set_random_seed(0)
+    views = replace(COMPACT_INPUT, views=((64, 64, 2),))
+    recipe = CompactRecipe(
+        input=views, schedule=SCHEDULE, learning_rate=3e-3, backbone_factor=factor
+    )
+    network = compact_network(alpha=0.35)
+    model = compact_training_model(network, recipe)
+    model.run_eagerly = True  # three steps are quicker than the compilation of one
+    before = arrays(network)
+    batches = data.batches(recipe.input, seed=0)
+    losses = [model.train_on_batch(*batches.batch(0, 0), return_dict=True) for _ in range(3)]
+    assert losses[-1]["loss"] < losses[0]["loss"]
+    assert "iou" in losses[0]
+    for layer in network.layers:
+        moves = is_backbone(layer) and factor > 0 and not layer.name.endswith(("_BN", "bn_Conv1"))
+        for variable in layer.weights:
+            is_same = np.array_equal(before[variable.path], ops.convert_to_numpy(variable))
+            assert is_same != moves or not is_backbone(layer)
+    kernel = network.get_layer("coarse_score").kernel
+    last = ops.convert_to_numpy(kernel)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    averaged, start = ops.convert_to_numpy(kernel), before[kernel.path]
+    assert 0 < np.abs(averaged - start).mean() < np.abs(last - start).mean()
+
+
+def test_the_averaged_weights_get_statistics_of_their_own(data, monkeypatch):
+    # Two steps without a loop of clicks are quicker than the compilation of one.
+    eager = partialmethod(IterativeClicks.compile, run_eagerly=True)
+    monkeypatch.setattr(IterativeClicks, "compile", eager)
+    no_loop = replace(COMPACT_INPUT.clicks, rollouts=(1.0,))
+    views = replace(COMPACT_INPUT, views=((64, 64, 2),), clicks=no_loop)
+    recipe = CompactRecipe(input=views, schedule=SCHEDULE, statistics_batches=2)
+    network = compact_network(alpha=0.35)
+    model = compact_training_model(network, recipe)
+    before = arrays(network)
+    averages = model.optimizer._model_variables_moving_average
+    for average, variable in zip(averages, model.trainable_variables, strict=True):
+        average.assign(2 * ops.convert_to_numpy(variable))
+    learnt = {variable.path for variable in model.trainable_variables}
+    training._use_averaged_weights(model, data.batches(recipe.input, seed=0), recipe, RunState())
+    after = arrays(network)
+    for path in learnt:
+        np.testing.assert_array_equal(after[path], 2 * before[path])
+    moved = {path for path in after.keys() - learnt if (after[path] != before[path]).any()}
+    assert moved
+    assert all(path.endswith(("moving_mean", "moving_variance")) for path in moved)
+
+
+def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
+    class Begun(Exception):
+        """Holds the weights with which a run began."""
+
+    def begin(model, batches, schedule, directory, settings, network, validate):
+        raise Begun(network, arrays(network))
+
+    monkeypatch.setattr(training, "run_training", begin)
+    start = compact_network(alpha=0.35)
+    with pytest.raises(Begun) as begun:
+        train_compact(data, tmp_path / "run", start=start, alpha=0.35)
+    network, found = begun.value.args
+    assert network is not start
+    assert all(np.array_equal(value, found[path]) for path, value in arrays(start).items())
+
+
+def test_best_weights_are_what_a_stage_returns(run):
+    directory, _, fctsfn = run
+    best = FCTSFN(alpha=ALPHA)
+    load_variables(best, directory / "msrn" / BEST_NAME)
+    for one, other in zip(best.weights, fctsfn.weights, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
