@@ -1,56 +1,53 @@
-"""A bar with the time left, for work of which the length is known."""
+"""A bar with the time left, tqdm's, on standard error."""
 
 from __future__ import annotations
 
 import sys
-import time
+from typing import TextIO
 
-WIDTH = 24
+from tqdm import tqdm
+
+BAR = "{desc}{percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt}{unit}, {remaining} left{postfix}"
 # In a file or a pipe, a line at most this often, in seconds.
 LINE_SECONDS = 30.0
 
 
-class ProgressBar:
-    """A bar on standard error; a line now and then where that is no terminal.
+class _Lines:
+    """A stream that is no terminal: each state of the bar is a line of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if line := text.strip("\r\n "):
+            self._stream.write(f"{line}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def progress_bar(
+    total: int | None, done: int = 0, unit: str = "steps", line_seconds: float = LINE_SECONDS
+) -> tqdm:
+    """A bar on standard error that goes when it is closed; lines where that is no terminal.
 
     Args:
-        total: how much there is to do.
-        done: how much of it was done before.
-        line_seconds: where that is no terminal, a line at most this often; 0 for one at each call.
+        total: how much there is to do; None if nobody knows.
+        done: how much of it was done before. The time left counts what is done from here on.
+        unit: what is counted, in the plural.
+        line_seconds: where there is no terminal, a line at most this often; 0 for each change.
     """
-
-    def __init__(self, total: int, done: int = 0, line_seconds: float = LINE_SECONDS) -> None:
-        self._total = total
-        self._first = done
-        self._line_seconds = line_seconds
-        self._started = time.perf_counter()
-        self._shown = float("-inf")
-        self._is_terminal = sys.stderr.isatty()
-
-    def show(self, done: int, text: str) -> None:
-        """Say that `done` of the total is done, how long the rest will take, and `text`."""
-        now = time.perf_counter()
-        if not self._is_terminal and now - self._shown < self._line_seconds and done < self._total:
-            return
-        self._shown = now
-        filled = WIDTH * done // self._total
-        bar = "#" * filled + "." * (WIDTH - filled)
-        left = ""
-        if done > self._first:
-            pace = (now - self._started) / (done - self._first)
-            left = f"{_duration(pace * (self._total - done))} left, "
-        line = f"[{bar}] {done}/{self._total} {left}{text}"
-        start, end = ("\r\x1b[K", "") if self._is_terminal else ("", "\n")
-        print(f"{start}{line:.120}", end=end, file=sys.stderr, flush=True)
-
-    def finish(self) -> None:
-        """Take the bar away."""
-        if self._is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    is_terminal = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        initial=done,
+        unit=f" {unit}",
+        bar_format=None if total is None else BAR,
+        leave=not is_terminal,
+        dynamic_ncols=is_terminal,
+        file=None if is_terminal else _Lines(sys.stderr),
+        mininterval=0.1 if is_terminal else line_seconds,
+        miniters=1,
+        # A moving average: what the first steps compile is soon forgotten.
+        smoothing=0.1,
+    )

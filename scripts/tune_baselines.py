@@ -27,7 +27,7 @@ from fctsfn_tf.evaluation.baselines.seeded_cut import CutParameters
 from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.evaluation.metrics import number_of_clicks
-from fctsfn_tf.progress import ProgressBar
+from fctsfn_tf.progress import progress_bar
 
 SMOOTHNESS = {f"γ = {value}": {"cut": CutParameters(value)} for value in (15, 50, 150)}
 # Method → title of a row → what differs from the method's own parameters.
@@ -54,11 +54,12 @@ def row(method: str, name: str, seed_radius: float, samples: list[Sample]) -> st
     module = importlib.import_module(f"fctsfn_tf.evaluation.baselines.{method}")
     parameters = module.Parameters(seed_radius=seed_radius, **GRID[method][name])
     segment = partial(module.segment, parameters=parameters)
-    bar, ious = ProgressBar(len(samples)), []
-    for sample in samples:
-        ious.append(evaluate_object(segment, sample, PROTOCOL).ious)
-        bar.show(len(ious), f"{method} {name}")
-    bar.finish()
+    ious = []
+    with progress_bar(len(samples), unit="objects") as bar:
+        bar.set_description_str(f"{method} {name}")
+        for sample in samples:
+            ious.append(evaluate_object(segment, sample, PROTOCOL).ious)
+            bar.update()
     clicks = np.mean([number_of_clicks(one, 0.9, PROTOCOL.max_clicks) for one in ious])
     means = [f"{np.mean([one[k - 1] for one in ious]):.1%}" for k in SHOWN_CLICKS]
     cells = (method, name, f"{clicks:.2f}", *means, f"{np.mean(ious):.1%}")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
-from fctsfn_tf.progress import ProgressBar
 
 if TYPE_CHECKING:
     from fctsfn_tf.predict.segmenting import Job, Result
@@ -194,6 +193,7 @@ def _objects_of(arguments: argparse.Namespace) -> list:
 
 def _segment_folder(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.predict.segmenting import check_outputs, segment_all, unfinished
+    from fctsfn_tf.progress import progress_bar
 
     jobs = _jobs_of_folder(arguments)
     _check_clicks_file_stays(arguments, jobs)
@@ -202,14 +202,14 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
     failures: dict[Path, str] = {}
     if pending:
         predictor = shared.load_predictor(arguments)
-        progress = ProgressBar(len(pending), line_seconds=0)
-        failures = segment_all(
-            predictor,
-            pending,
-            arguments.force,
-            lambda count, job: progress.show(count, printable(job.photograph.name)),
-        )
-        progress.finish()
+        with progress_bar(len(pending), unit="photographs", line_seconds=0) as bar:
+
+            def show(count: int, job: Job) -> None:
+                bar.update(count - bar.n)
+                bar.set_postfix_str(printable(job.photograph.name))
+
+            failures = segment_all(predictor, pending, arguments.force, show)
+            bar.update(len(pending) - bar.n)
     print(
         f"{len(pending) - len(failures)} segmented, {len(jobs) - len(pending)} skipped (outputs "
         f"exist), {len(failures)} failed; outputs in {printable(arguments.output or Path())}"

@@ -30,7 +30,7 @@ import numpy as np
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, printable
 from fctsfn_tf.networks.weights import save_variables
-from fctsfn_tf.progress import ProgressBar
+from fctsfn_tf.progress import progress_bar
 from fctsfn_tf.training.checkpoints import load_checkpoint, save_checkpoint
 from fctsfn_tf.training.click_dataset import Batch, ClickDataset
 from fctsfn_tf.training.recipes import Schedule
@@ -102,11 +102,12 @@ def run_training(
     if state.is_finished:
         return state
     log = _Log(directory / LOG_NAME, state.step)
-    bar = ProgressBar(schedule.steps, state.step)
-    with _stop_signals() as stop, _batches(data, state.step, schedule.steps) as batches:
+    bar = progress_bar(schedule.steps, state.step)
+    with bar, _stop_signals() as stop, _batches(data, state.step, schedule.steps) as batches:
         for inputs, target in batches:
             numbers = _step(model, inputs, target, state)
-            bar.show(state.step, _shown(numbers))
+            bar.set_postfix_str(_shown(numbers), refresh=False)
+            bar.update()
             if state.step % LOG_EVERY == 0 or state.step == schedule.steps:
                 log.append(state.step, _means(state))
             is_last = state.step == schedule.steps
@@ -120,9 +121,7 @@ def run_training(
             if state.is_finished:
                 break
             if stop:
-                bar.finish()
                 raise KeyboardInterrupt
-    bar.finish()
     return state
 
 

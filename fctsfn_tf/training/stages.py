@@ -31,7 +31,7 @@ from fctsfn_tf.networks.layers import BilinearUpsampling
 from fctsfn_tf.networks.weights import load_variables, transfer_stage
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.presets import save_preset
-from fctsfn_tf.progress import ProgressBar
+from fctsfn_tf.progress import progress_bar
 from fctsfn_tf.training.callbacks import ClickEvaluation
 from fctsfn_tf.training.click_dataset import ClickDataset
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
@@ -337,12 +337,12 @@ def _use_averaged_weights(
     # Compiled steps that move no weight. Called by itself the model would not be compiled, and
     # JAX would compile the loop of clicks again in each batch.
     model.compile(keras.optimizers.SGD(0.0), model.loss, jit_compile=_jit_compile())
-    bar = ProgressBar(recipe.statistics_batches)
-    for number in range(recipe.statistics_batches):
-        inputs, target = batches.batch(*divmod(state.step + number, len(batches)))
-        model.train_on_batch(inputs, target)
-        bar.show(number + 1, "statistics of BatchNorm")
-    bar.finish()
+    with progress_bar(recipe.statistics_batches, unit="batches") as bar:
+        bar.set_description_str("statistics of BatchNorm")
+        for number in range(recipe.statistics_batches):
+            inputs, target = batches.batch(*divmod(state.step + number, len(batches)))
+            model.train_on_batch(inputs, target)
+            bar.update()
 
 
 def _save_result(
