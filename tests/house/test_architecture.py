@@ -1,4 +1,4 @@
-"""docs/architecture.md is true: the list of modules, who imports whom, and which libraries.
+"""docs/architecture.md is true: the rooms, who imports whom, and which libraries.
 
 Also that no file names a package registry's host or a path of somebody's machine.
 """
@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from fnmatch import fnmatch
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "fctsfn_tf"
+MOST_FOLDERS, MOST_FILES = 10, 6
+# What lies beside the rooms; every room may import these, and they import one another in order.
+BESIDE = ("errors", "files", "progress")
 # The library's name in docs/architecture.md → the module it is imported as.
 IMPORT_NAMES = {
     "numpy": "numpy",
@@ -35,25 +39,13 @@ IMPORT_NAMES = {
 }
 
 
-def module_name(path: str) -> str:
-    """Path inside the package, without .py → dotted name; that of a package is its folder's."""
-    return path.removesuffix("/__init__").replace("/", ".")
+class Room(NamedTuple):
+    """A row of the table. Libraries are named as they are imported."""
 
-
-MODULE_PATHS = {
-    module_name(path.relative_to(PACKAGE).with_suffix("").as_posix()): path
-    for path in PACKAGE.rglob("*.py")
-    if path != PACKAGE / "__init__.py"
-}
-MODULE_NAMES = sorted(MODULE_PATHS)
-
-
-class Row(NamedTuple):
-    """A module's row: import names allowed anywhere in it, and inside its functions only."""
-
-    libraries: frozenset[str]
-    optional: frozenset[str]
-    own: frozenset[str] = frozenset()  # "here only": the module is nothing without
+    first_file: str
+    libraries: frozenset[str]  # anywhere in the room; those of the rooms above count, too
+    optional: frozenset[str]  # inside functions only
+    own: dict[str, str]  # module that is nothing without a library → that library
 
 
 class Imported(NamedTuple):
@@ -62,34 +54,41 @@ class Imported(NamedTuple):
     in_function: bool
 
 
-def read_rows(text: str) -> dict[str, Row]:
-    """The modules of the list in docs/architecture.md, from top to bottom."""
-    block = re.search(r"```\nfctsfn_tf/\n(.*?)```", text, re.DOTALL).group(1)
-    rows, everywhere = {}, frozenset()
-    for line in block.splitlines():
-        module = re.match(r"  ([\w/]+)\.py\b", line)
-        if module is None:
-            continue
-        note = re.search(r"  \(([^()]*)\)$", line)
-        optional = own = frozenset()
-        for part in note.group(1).split("; ") if note else ():
-            if part.startswith("+"):
-                optional = import_names(part.removeprefix("+"))
-            elif part.endswith(" here only"):
-                own = import_names(part.removesuffix(" here only"))
-            else:
-                assert part.endswith(" from here"), f"Cannot read the note ({part}) of: {line}"
-                everywhere |= import_names(part.removesuffix(" from here"))
-        rows[module_name(module.group(1))] = Row(everywhere, optional, own)
-    return rows
-
-
 def import_names(libraries: str) -> frozenset[str]:
-    return frozenset(IMPORT_NAMES[library] for library in libraries.split(", "))
+    return frozenset(IMPORT_NAMES[name] for name in libraries.split(", ") if name)
+
+
+def read_rooms(text: str) -> dict[str, Room]:
+    """The rooms of the table, from top to bottom."""
+    rooms, everywhere = {}, frozenset()
+    rows = re.findall(r"^\| `(\w+)/` \|[^|]*\| `([\w.]+)` \|([^|]*)\|$", text, re.MULTILINE)
+    for name, first_file, notes in rows:
+        shared, *alone = notes.strip().split("; ")
+        always, _, optional = shared.partition("+")
+        everywhere |= import_names(always.strip())
+        own = {}
+        for note in alone:
+            library, module = re.fullmatch(r"(\S+) in `(\w+)\.py` alone", note).groups()
+            own[f"{name}.{module}"] = IMPORT_NAMES[library]
+        rooms[name] = Room(first_file, everywhere, import_names(optional.strip()), own)
+    return rooms
+
+
+def module_name(path: Path) -> str:
+    """Path inside the package → dotted name; that of a package is its folder's."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+SOURCES = {
+    module_name(path): path.read_text(encoding="utf-8")
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.parent != PACKAGE
+}
 
 
 def read_imports(source: str) -> list[Imported]:
-    """Every import statement, in functions too; `from fctsfn_tf import x` names fctsfn_tf.x."""
+    """Every import statement, in functions too; `from fctsfn_tf.a import b` names fctsfn_tf.a.b if
+    that is a module."""
     tree = ast.parse(source)
     inside = {
         id(node)
@@ -103,50 +102,94 @@ def read_imports(source: str) -> list[Imported]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: import absolutely"
-            package = node.module == PACKAGE.name
-            names = (
-                [f"{node.module}.{alias.name}" for alias in node.names]
-                if package
-                else [node.module]
-            )
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
         imported += [Imported(name, node.lineno, id(node) in inside) for name in names]
     return imported
 
 
-def complaints(module: str, source: str, rows: dict[str, Row]) -> list[str]:
-    """What `source` imports against the rules, a line each."""
-    above = list(rows)[: list(rows).index(module)]
-    row = rows[module]
+def complaints(module: str, source: str, rooms: dict[str, Room]) -> list[str]:
+    """What a module imports against the rules, a line each."""
+    room = module.partition(".")[0]
+    allowed_rooms = [*list(rooms)[: list(rooms).index(room) + 1], *BESIDE, "__version__"]
+    own = {name: library for one in rooms.values() for name, library in one.own.items()}
+    libraries, optional = rooms[room].libraries, rooms[room].optional
     found = []
     for name, line, in_function in read_imports(source):
-        top, _, rest = name.partition(".")
+        top, *rest = name.split(".")
+        place = f"{module}:{line} imports"
         if top == PACKAGE.name:
-            if rest in rows and rows[rest].own:
-                found.append(f"{module}.py:{line} imports {name}, which needs a library")
-            if rest not in [*above, "__version__"]:
-                found.append(f"{module}.py:{line} imports {name}, which is not in a row above")
-        elif top in row.optional and not in_function:
-            found.append(f"{module}.py:{line} imports {top} outside of a function")
-        elif top not in row.libraries | row.optional | row.own | sys.stdlib_module_names:
-            found.append(f"{module}.py:{line} imports {top}, which its row does not name")
+            if rest[0] not in allowed_rooms:
+                found.append(f"{place} {name}, which is not in a room above")
+            if ".".join(rest[:2]) in own and ".".join(rest[:2]) != module:
+                found.append(f"{place} {name}, which needs a library")
+        elif top in optional and top not in libraries:
+            if not in_function:
+                found.append(f"{place} {top} outside of a function")
+        elif top not in {*libraries, own.get(module), *sys.stdlib_module_names}:
+            found.append(f"{place} {top}, which its room does not name")
     return found
 
 
+def circle(sources: dict[str, str]) -> list[str]:
+    """Modules of which each imports the next when it is loaded, the first one again last."""
+    graph = {}
+    for module, source in sources.items():
+        names = [
+            imported.name.removeprefix(f"{PACKAGE.name}.")
+            for imported in read_imports(source)
+            if not imported.in_function and imported.name.startswith(f"{PACKAGE.name}.")
+        ]
+        candidates = {name for full in names for name in (full, full.rpartition(".")[0])}
+        graph[module] = candidates & sources.keys() - {module}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
 @pytest.fixture(scope="module")
-def rows() -> dict[str, Row]:
-    return read_rows((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+def rooms() -> dict[str, Room]:
+    return read_rooms((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
 
 
-def test_every_module_is_in_the_list_and_every_row_is_a_module(rows):
-    assert sorted(rows) == MODULE_NAMES
+def test_every_room_is_in_the_table_and_every_row_is_a_room(rooms):
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders == {*rooms, "presets"}
+    assert len(folders) <= MOST_FOLDERS
 
 
-@pytest.mark.parametrize("module", MODULE_NAMES)
-def test_module_imports_only_what_its_row_allows(module, rows):
-    source = MODULE_PATHS[module].read_text(encoding="utf-8")
-    assert complaints(module, source, rows) == []
+def test_few_files_lie_beside_the_rooms():
+    files = {path.name for path in PACKAGE.iterdir() if path.is_file()}
+    assert files == {f"{name}.py" for name in ("__init__", "__main__", *BESIDE)} | {"py.typed"}
+    assert len(files) <= MOST_FILES
+
+
+def test_every_room_says_in_three_lines_what_it_is(rooms):
+    for name, room in rooms.items():
+        text = ast.get_docstring(ast.parse(SOURCES[name]))
+        assert "\n\nIn: " in text, name
+        assert " Out: " in text, name
+        assert f"Open first: `{room.first_file}`" in text, name
+        assert (PACKAGE / name / room.first_file).is_file()
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_module_imports_only_what_its_room_allows(module, rooms):
+    assert complaints(module, SOURCES[module], rooms) == []
+
+
+def test_no_two_modules_import_each_other():
+    assert circle(SOURCES) == []
+
+
+def test_what_lies_beside_the_rooms_imports_no_room():
+    for index, name in enumerate(BESIDE):
+        imported = read_imports((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+        own = {one.name.split(".")[1] for one in imported if one.name.startswith(PACKAGE.name)}
+        assert own <= set(BESIDE[:index])
 
 
 def test_the_package_itself_imports_no_library():
@@ -155,49 +198,54 @@ def test_the_package_itself_imports_no_library():
     assert tops - sys.stdlib_module_names == {PACKAGE.name}
 
 
-def test_the_backends_are_never_imported_by_the_whole_package(rows):
-    everywhere = frozenset().union(*(row.libraries for row in rows.values()))
+def test_the_backends_are_never_imported_by_the_whole_package(rooms):
+    everywhere = frozenset().union(*(room.libraries for room in rooms.values()))
     assert everywhere == import_names("numpy, Pillow, OpenCV, keras")
 
 
-LIST = """
-```
-fctsfn_tf/
-  first.py    the first (Eq. 1)
-  second.py   the second  (numpy from here)
-  third.py    the third  (keras from here; +TensorFlow, JAX)
-  fourth.py   the fourth
-  alone.py    alone  (torch here only)
-  pack/fifth.py      the fifth
-  pack/__init__.py   the package
-```
+TABLE = """
+| room | in → out | open first | libraries |
+|---|---|---|---|
+| `first/` | this → that | `a.py` | numpy |
+| `second/` | this → that | `b.py` | keras + TensorFlow, JAX |
+| `third/` | this → that | `c.py` | + SciPy; torch in `alone.py` alone |
+| `fourth/` | this → that | `d.py` | + JAX |
 """
 
 
 @pytest.mark.parametrize(
     ("module", "source", "complaint"),
     [
-        ("second", "import numpy as np\nfrom fctsfn_tf.first import x", None),
-        ("second", "from fctsfn_tf import __version__, first", None),
-        ("second", "from fctsfn_tf.third import x", "not in a row above"),
-        ("second", "def f():\n    from fctsfn_tf import third", "not in a row above"),
-        ("second", "from fctsfn_tf.second import x", "not in a row above"),
-        ("first", "import json, numpy.linalg", "imports numpy, which its row does not name"),
-        ("third", "def f():\n    import tensorflow as tf", None),
-        ("third", "import tensorflow as tf", "outside of a function"),
-        ("fourth", "import keras, numpy", None),
-        ("fourth", "def f():\n    import jax", "imports jax, which its row does not name"),
-        ("fourth", "from fctsfn_tf.pack.fifth import x", "not in a row above"),
-        ("alone", "import torch", None),
-        ("pack.fifth", "from fctsfn_tf import alone", "which needs a library"),
-        ("pack.fifth", "from fctsfn_tf.fourth import x", None),
-        ("pack.fifth", "from fctsfn_tf.pack import x", "not in a row above"),
-        ("pack", "from fctsfn_tf.pack.fifth import x", None),
+        ("first.a", "import numpy as np\nfrom fctsfn_tf.first.x import y", None),
+        ("first.a", "from fctsfn_tf import __version__\nfrom fctsfn_tf.errors import E", None),
+        ("first.a", "from fctsfn_tf.second.b import x", "not in a room above"),
+        ("first.a", "def f():\n    from fctsfn_tf import third", "not in a room above"),
+        ("first.a", "import json, keras.ops", "imports keras, which its room does not name"),
+        ("second.b", "from fctsfn_tf.first import a\nimport numpy.linalg", None),
+        ("second.b", "def f():\n    import tensorflow as tf", None),
+        ("second.b", "import tensorflow as tf", "outside of a function"),
+        ("third.c", "import keras, numpy\ndef f():\n    import scipy.io", None),
+        ("third.c", "def f():\n    import jax", "imports jax, which its room does not name"),
+        ("third.c", "import torch", "imports torch, which its room does not name"),
+        ("third.alone", "import torch", None),
+        ("fourth.d", "from fctsfn_tf.third import alone", "which needs a library"),
+        ("fourth.d", "from fctsfn_tf.third.alone import x", "which needs a library"),
     ],
 )
 def test_the_rules_see_what_breaks_them(module, source, complaint):
-    found = complaints(module, source, read_rows(LIST))
+    found = complaints(module, source, read_rooms(TABLE))
     assert (complaint is None and not found) or (complaint in found[0] and len(found) == 1)
+
+
+def test_a_circle_is_seen():
+    sources = {
+        "r.a": "from fctsfn_tf.r.b import x",
+        "r.b": "from fctsfn_tf.r import c",
+        "r.c": "def f():\n    from fctsfn_tf.r.a import y",
+    }
+    assert circle(sources) == []
+    sources["r.c"] = "from fctsfn_tf.r.a import y"
+    assert set(circle(sources)) == {"r.a", "r.b", "r.c"}
 
 
 FORBIDDEN = re.compile(
