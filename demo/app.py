@@ -30,7 +30,7 @@ from sessions import Limits, Networks, Session, SessionStore
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import file_kind
 from fctsfn_tf.images.image_io import read_image
-from fctsfn_tf.predict.presets import DEFAULT_PRESET, preset_config, preset_names
+from fctsfn_tf.predict.preset_files import DEFAULT_PRESET, preset_config, preset_names
 
 HERE = Path(__file__).resolve().parent
 # In a Space the photographs lie beside this file, in a checkout beside its folder.

@@ -21,12 +21,14 @@ import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images import mask_formats
+from fctsfn_tf.images.annotation_files import coco_json
 from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import read_image
+from fctsfn_tf.images.png_files import cutout_png, index_png, mask_png
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Prediction, Predictor
-from fctsfn_tf.predict.presets import load_preset, preset_names
+from fctsfn_tf.predict.preset_files import preset_names
+from fctsfn_tf.predict.presets import load_preset
 
 MEGAPIXEL = 1_000_000
 MAX_NAME_LENGTH = 60
@@ -358,7 +360,7 @@ class Session:
         """A file of all objects, the present one included.
 
         Args:
-            kind: "mask", "cutout", "index" or "coco", as `mask_formats` writes them.
+            kind: "mask", "cutout", "index" or "coco", as `png_files` and so on write them.
             name: of the present object.
 
         Raises:
@@ -370,13 +372,13 @@ class Session:
             masks.append(self._present_mask())
             names.append(_short(name))
         if kind == "index":
-            return mask_formats.index_png(masks)
+            return index_png(masks)
         if kind == "coco":
-            return mask_formats.coco_json(masks, self.photograph.path.name, names)
+            return coco_json(masks, self.photograph.path.name, names)
         union = np.logical_or.reduce(masks)
         if kind == "cutout":
-            return mask_formats.cutout_png(self.image, union)
-        return mask_formats.mask_png(union)
+            return cutout_png(self.image, union)
+        return mask_png(union)
 
     def _clicks_changed(self, num_undone: int = 0) -> None:
         self._mask = None

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus, freeze_tslfn
     from fctsfn_tf.predict.config import PredictorConfig
     from fctsfn_tf.predict.predictor import Prediction, Predictor
-    from fctsfn_tf.predict.presets import load_preset, preset_names, save_preset
+    from fctsfn_tf.predict.preset_files import preset_names
+    from fctsfn_tf.predict.presets import load_preset, save_preset
     from fctsfn_tf.training.callbacks import ClickEvaluation
     from fctsfn_tf.training.click_dataset import ClickDataset
     from fctsfn_tf.training.iterative_clicks import IterativeClicks
@@ -98,7 +99,7 @@ _MODULES = {
     "freeze_tslfn": "networks.fctsfn",
     "load_preset": "predict.presets",
     "open_dataset": "data.layouts",
-    "preset_names": "predict.presets",
+    "preset_names": "predict.preset_files",
     "read_image": "images.image_io",
     "save_preset": "predict.presets",
     "split": "networks.encode_once",

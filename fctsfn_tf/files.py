@@ -1,13 +1,22 @@
-"""Writing files so that nothing a person made is lost."""
+"""Writing files and directories so that nothing a person made is lost, and reading JSON.
+
+No library does the writing as it is wanted here (python-atomicwrites is given up by its author):
+through links, with the permissions of any new file, whole on the disk, and every failure one line.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from fctsfn_tf.errors import InputError
 
@@ -53,11 +62,20 @@ def check_writable(path: str | Path, overwrite: bool) -> None:
         raise InputError(
             f"{name} exists already. Choose another name or overwrite it (--force, overwrite=True)."
         )
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a path where no new file or directory can be made, before any work is done.
+
+    Raises:
+        InputError: what lies above it is no directory, or takes no files.
+    """
     ancestor = next(parent for parent in path.absolute().parents if parent.exists())
     if not (ancestor.is_dir() and os.access(ancestor, os.W_OK | os.X_OK)):
         raise InputError(
-            f"{name} cannot be written: {printable(ancestor)} is no directory, or not one that you "
-            "may write to. Choose another place."
+            f"{printable(path)} cannot be made: {printable(ancestor)} is no directory, or not one "
+            "that you may write to. Choose another place."
         )
 
 
@@ -88,13 +106,82 @@ def atomic_write(
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise InputError(
-            f"{printable(path)} could not be written ({_reason(error)}). Make room there, or "
-            "choose another place."
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if os.path.lexists(temporary):  # only where something went wrong
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def new_directory(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary directory that becomes `path` at the end; if anything fails, it vanishes and
+    `path` is what it was.
+
+    Directories that are missing above it are created.
+
+    Args:
+        path: where the directory shall be.
+        overwrite: True to replace what lies there; the caller has seen what that is.
+
+    Raises:
+        InputError: something lies there and `overwrite` is False; or the writing failed, for want
+            of space for example.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name:.40}.", dir=path.parent))
+        try:
+            directory, earlier = scratch / "new", scratch / "earlier"
+            directory.mkdir()
+            yield directory
+            if path.exists():
+                if not overwrite:
+                    raise InputError(f"{printable(path)} exists already. Choose another name.")
+                os.rename(path, earlier)
+            try:
+                os.rename(directory, path)
+            except BaseException:
+                if earlier.exists():
+                    os.rename(earlier, path)
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: unreadable, not JSON, or not an object.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{printable(path)} must be a JSON file that can be read. Copy or export it again. "
+            f"Received {type(error).__name__}."
+        ) from None
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{printable(path)} must hold a JSON object, {{…}}. Received {type(content).__name__}."
+        )
+    return content
+
+
+def _not_written(path: str | Path, error: OSError) -> InputError:
+    return InputError(
+        f"{printable(path)} could not be written ({_reason(error)}). Make room there, or choose "
+        "another place."
+    )
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from fctsfn_tf import Predictor, read_image
-from fctsfn_tf.images.mask_formats import overlay_png
+from fctsfn_tf.images.overlay import overlay_png
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "clicks_to_mask.jpg"

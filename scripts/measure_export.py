@@ -62,7 +62,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="number of objects (default 60)")
     arguments = parser.parse_args()
     # Keras takes seconds to load: not before the arguments are known to be right.
-    from fctsfn_tf.export.export import MANIFEST_FILE, with_stored_weights
+    from fctsfn_tf.export.manifest import MANIFEST_FILE
+    from fctsfn_tf.export.parts import with_stored_weights
     from fctsfn_tf.predict.predictor import Predictor
     from fctsfn_tf.predict.presets import load_preset
 

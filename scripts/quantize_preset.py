@@ -22,7 +22,8 @@ def main() -> int:
     arguments = parser.parse_args()
     # Keras takes seconds to load: not before the arguments are known to be right.
     from fctsfn_tf.networks.quantization import quantize
-    from fctsfn_tf.predict.presets import load_preset, preset_facts, save_preset
+    from fctsfn_tf.predict.preset_files import preset_facts
+    from fctsfn_tf.predict.presets import load_preset, save_preset
 
     try:
         model, config = load_preset(arguments.preset)

@@ -45,7 +45,7 @@ def import_quietly() -> None:
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        import fctsfn_tf.predict.predictor  # noqa: F401
+        import fctsfn_tf.predict.keras_engine  # noqa: F401
     finally:
         os.dup2(standard_error, 2)
         os.close(standard_error)

@@ -78,7 +78,7 @@ def _plot(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.evaluation.benchmark import cost_by_size_and_clicks
     from fctsfn_tf.evaluation.plots import lines
     from fctsfn_tf.evaluation.segmenters import Segmenter
-    from fctsfn_tf.predict.presets import DEFAULT_PRESET
+    from fctsfn_tf.predict.preset_files import DEFAULT_PRESET
 
     methods = {DEFAULT_PRESET: DEFAULT_PRESET, **PLOTTED_METHODS}
     segments = {name: Segmenter(model).build()[1] for name, model in methods.items()}

@@ -186,7 +186,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
 def _model_name(arguments: argparse.Namespace) -> str:
     if arguments.model is not None:
         return arguments.model
-    from fctsfn_tf.predict.presets import DEFAULT_PRESET
+    from fctsfn_tf.predict.preset_files import DEFAULT_PRESET
 
     return DEFAULT_PRESET
 

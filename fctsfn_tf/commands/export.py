@@ -9,7 +9,7 @@ from pathlib import Path
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.files import printable
 
-# `export.FORMATS` and `export.DTYPES`, which take seconds to import.
+# `parts.FORMATS` and `export.DTYPES`, which take seconds to import.
 FORMATS = ("tfjs", "savedmodel", "onnx", "litert")
 DTYPES = ("float32", "float16", "uint8")
 
@@ -48,7 +48,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def _run_export(arguments: argparse.Namespace) -> int:
     shared.import_quietly()
-    from fctsfn_tf.export.export import MANIFEST_FILE, export_preset
+    from fctsfn_tf.export.export import export_preset
+    from fctsfn_tf.export.manifest import MANIFEST_FILE
 
     preset = {} if arguments.preset is None else {"preset": arguments.preset}
     manifest = export_preset(

@@ -106,7 +106,7 @@ def _workshop(arguments: argparse.Namespace, protocol: str) -> Workshop:
     from fctsfn_tf.errors import InputError
     from fctsfn_tf.evaluation.evaluation import Shard
     from fctsfn_tf.evaluation.reproduce import NETWORKS, Workshop
-    from fctsfn_tf.predict.presets import DEFAULT_PRESET
+    from fctsfn_tf.predict.preset_files import DEFAULT_PRESET
 
     presets = dict(arguments.preset)
     unknown = sorted(set(presets) - set(NETWORKS))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fctsfn_tf.data.annotations import Objects
+from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 from fctsfn_tf.images.image_io import read_image
-from fctsfn_tf.images.mask_formats import MAX_OBJECTS, VOID
+from fctsfn_tf.images.masks import MAX_OBJECTS, VOID
 
 # Below this share of the photograph an object is annotation noise, not something that a person
 # clicks; training and evaluation leave it out.
@@ -128,7 +128,7 @@ class Dataset:
     """The photographs of a data set, in the order of its list or by name.
 
     Attributes:
-        kind: the layout, a key of `dataset_layouts.LAYOUTS`.
+        kind: the layout, a key of `layouts.LAYOUTS`.
         images: each gives its label map (`read`) and its objects (`samples`).
         is_empty_allowed: whether photographs without an object belong to it.
     """

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage, Dataset
-from fctsfn_tf.data.annotations import Objects, read_json
 from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import read_json
 
 # The paper's test data of Microsoft COCO (§4.1): so many images of each of the 80 categories.
 COCO_IMAGES_PER_CATEGORY = 20
@@ -24,7 +25,7 @@ class BenchmarkSet:
 
     Attributes:
         title: as tables name it.
-        kind, split: see `dataset_layouts.open_dataset`.
+        kind, split: see `layouts.open_dataset`.
         target: the IoU to which the paper counts its clicks; None where it does not measure.
         min_share: objects that cover less of their photograph are left out. Published sets are
             measured whole.

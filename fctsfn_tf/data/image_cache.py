@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage
-from fctsfn_tf.data.annotations import Objects
+from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, printable
 

@@ -17,26 +17,23 @@ Nothing is left out for being small, unless `Dataset.samples` is asked to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
-from fctsfn_tf.data.readers import (
-    FOLDER_PAIRS,
-    folder_pair,
-    is_coco,
-    is_labelme,
-    read_coco,
-    read_davis,
-    read_folder,
-    read_labelme,
-    read_sbd,
-    read_voc,
-)
+from fctsfn_tf.data.readers import coco, davis, folders, labelme, sbd, voc
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
+# In the order in which they are looked for.
+LAYOUTS = {
+    "voc": voc.LAYOUT,
+    "sbd": sbd.LAYOUT,
+    "davis": davis.LAYOUT,
+    "coco": coco.LAYOUT,
+    "labelme": labelme.LAYOUT,
+    "folder": folders.LAYOUT,
+}
 # How many of the names found a message shows.
 SHOWN_NAMES = 8
 
@@ -115,71 +112,3 @@ def _checked(
             f"The first is {printable(missing[0].image_path)}."
         )
     return Dataset(kind, tuple(images), is_empty_allowed)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a data set lies on the disk.
-
-    Attributes:
-        description: for the message that a directory has none of the layouts.
-        is_here: whether a directory has this layout.
-        read: (directory, split) → its photographs.
-        lists: patterns of the files that name its splits.
-        inner_directories: where in an archive's folder it lies.
-        is_empty_allowed: whether photographs without an object belong to it.
-    """
-
-    description: str
-    is_here: Callable[[Path], bool]
-    read: Callable[[Path, str | None], list[AnnotatedImage]]
-    lists: tuple[str, ...]
-    inner_directories: tuple[str, ...] = (".",)
-    is_empty_allowed: bool = False
-
-
-def _has(*names: str) -> Callable[[Path], bool]:
-    return lambda directory: all((directory / name).is_dir() for name in names)
-
-
-# In the order in which they are looked for.
-LAYOUTS = {
-    "voc": Layout(
-        "JPEGImages/, SegmentationObject/, ImageSets/Segmentation/",
-        _has("JPEGImages", "SegmentationObject"),
-        read_voc,
-        ("ImageSets/Segmentation/*.txt",),
-        (".", "VOC2012", "VOCdevkit/VOC2012"),
-    ),
-    "sbd": Layout(
-        "img/, inst/",
-        _has("img", "inst"),
-        read_sbd,
-        ("*.txt",),
-        (".", "dataset", "benchmark_RELEASE/dataset"),
-    ),
-    # An object may leave the picture.
-    "davis": Layout(
-        "JPEGImages/480p/, Annotations/480p/",
-        _has("JPEGImages/480p", "Annotations/480p"),
-        read_davis,
-        ("ImageSets/*/*.txt",),
-        (".", "DAVIS"),
-        is_empty_allowed=True,
-    ),
-    # A photograph may show crowds alone.
-    "coco": Layout(
-        "annotations/instances_<split>.json or one COCO file, beside images",
-        is_coco,
-        read_coco,
-        ("annotations/instances_*.json",),
-        is_empty_allowed=True,
-    ),
-    "labelme": Layout("photographs with a labelme .json each", is_labelme, read_labelme, ()),
-    "folder": Layout(
-        " or ".join(f"{images}/ and {masks}/" for images, masks in FOLDER_PAIRS),
-        lambda directory: folder_pair(directory) is not None,
-        read_folder,
-        ("*.txt",),
-    ),
-}

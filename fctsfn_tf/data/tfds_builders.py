@@ -1,7 +1,7 @@
 """tensorflow-datasets with object masks: `fctsfn_voc2012`, `fctsfn_sbd`, `fctsfn_coco2017`, …
 
 TFDS has Pascal VOC and COCO without masks and the other sets not at all. Importing this module
-registers builders that read every layout of `dataset_layouts` from a directory of one's own (TFDS'
+registers builders that read every layout of `layouts` from a directory of one's own (TFDS'
 manual download), so that the photographs lie in TFDS' records afterwards:
 
     import fctsfn_tf.data.tfds_builders as builders
@@ -34,8 +34,8 @@ import numpy as np
 from PIL import Image
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
-from fctsfn_tf.data.annotations import Objects
 from fctsfn_tf.data.layouts import LAYOUTS, list_splits, open_dataset
+from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
 
 try:
@@ -53,7 +53,7 @@ class ObjectMasks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Photographs with object masks from a directory; each data set names its layout and lists.
 
     Attributes:
-        KIND: the layout, a key of `dataset_layouts.LAYOUTS`; None to recognise it.
+        KIND: the layout, a key of `layouts.LAYOUTS`; None to recognise it.
         SPLITS: {list of the data set: TFDS' name of the split}, as far as the lists are there.
         WHOLE: the split that holds everything where none of them is.
         DESCRIPTION, HOMEPAGE: for TFDS' records.

@@ -39,12 +39,8 @@ from fctsfn_tf.evaluation.results import ObjectResult, PartialResults, Results, 
 from fctsfn_tf.evaluation.robot_user import jittered, next_click_paper, next_click_ritm
 from fctsfn_tf.evaluation.segmenters import Segment, Segmenter
 from fctsfn_tf.files import check_writable, printable
-from fctsfn_tf.images.graph_cut import (
-    DEFAULT_PARAMETERS,
-    GraphCutParameters,
-    click_constraints,
-    graph_cut,
-)
+from fctsfn_tf.images.click_constraints import click_constraints
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
 
 NEXT_CLICK = {"paper": next_click_paper, "ritm": next_click_ritm}
 # Which errors the robot user may click (paper §4.2).

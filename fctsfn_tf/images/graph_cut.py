@@ -1,15 +1,13 @@
 """Probability + image + clicks → mask, by a graph cut at the photograph's own resolution.
 
 The network's probability is smooth and a little beside the outline; the cut moves the contour onto
-an edge of the photograph nearby. PyMaxflow, which is under the GPL, is imported only when a cut is
-computed: the rest of the package runs without it.
+an edge of the photograph nearby.
 
 `benchmarks/graph_cut.py` times it on a photograph of 1 megapixel; docs/results.md has the seconds.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -18,13 +16,12 @@ import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.images.click_constraints import click_constraints
+from fctsfn_tf.images.masks import bounding_box
+from fctsfn_tf.images.minimum_cut import contrast_scale, minimum_cut
 
-# One of each pair of opposite neighbours of the 8-neighbourhood, as (rows down, columns right).
-NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 # Where the two data terms are equal: the contour that the cut starts from.
 EVEN_ODDS = 0.5
-
-
 # After a cut at half the size, pixels this near to its contour (in pixels) are decided once more.
 # One pixel there is two here, and one more for the rounding.
 REFINED_BAND = 3
@@ -118,14 +115,16 @@ def graph_cut(
         is_open = _near_contour(mask, REFINED_BAND) & (constraints == 0)
     if is_open.any():
         # What lies more than a pixel outside of the open pixels' bounding box has no say.
-        box = _bounding_box(is_open, margin=1)
-        mask[is_open] = _minimum_cut(
+        top, left, bottom, right = bounding_box(is_open)
+        box = slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1)
+        mask[is_open] = minimum_cut(
             probability[box],
             image[box],
             mask[box],
             is_open[box],
             contrast_scale(image),
-            parameters,
+            parameters.smoothness,
+            parameters.probability_floor,
         )
     return mask
 
@@ -168,58 +167,6 @@ def _constrained(mask: np.ndarray, constraints: np.ndarray) -> np.ndarray:
     return mask
 
 
-def click_constraints(
-    clicks: Iterable[Click], height: int, width: int, radius: float
-) -> np.ndarray:
-    """The label that the clicks force on each pixel: 1 object, −1 background, 0 none.
-
-    Args:
-        clicks: oldest first.
-        height, width: of the image in pixels.
-        radius: of the disc around each click, in pixels; 0 for the clicked pixel alone.
-
-    Returns:
-        (height, width) int8. In several discs the nearest click decides, then the newest.
-
-    Raises:
-        InputError: a click lies outside the image.
-    """
-    constraints = np.zeros((height, width), np.int8)
-    nearest = np.full((height, width), np.inf)
-    reach = math.floor(radius)
-    for click in clicks:
-        row, col = click.pixel
-        if not (0 <= row < height and 0 <= col < width):
-            raise InputError(
-                f"A click must lie inside the image ({height}, {width}). Give clicks in pixels of "
-                f"that image. Received row={click.row:g}, col={click.col:g}."
-            )
-        top, left = max(row - reach, 0), max(col - reach, 0)
-        box = slice(top, row + reach + 1), slice(left, col + reach + 1)
-        rows = np.arange(top, min(row + reach + 1, height))[:, None] - row
-        cols = np.arange(left, min(col + reach + 1, width))[None, :] - col
-        squared = rows**2 + cols**2
-        wins = (squared <= radius**2) & (squared <= nearest[box])
-        nearest[box][wins] = squared[wins]
-        constraints[box][wins] = 1 if click.is_positive else -1
-    return constraints
-
-
-def contrast_scale(image: np.ndarray) -> float:
-    """β = 1 / (2 · mean of ‖c_p − c_q‖²) over the 8-connected pairs of `image` (H, W, 3) uint8.
-
-    A pair that differs by the root mean square difference gets the weight exp(−½). It is 0 for an
-    image of one colour, where every pair then weighs the same.
-    """
-    total, num_pairs = 0.0, 0
-    for offset in NEIGHBOURS:
-        first, second = _shifted_views(image, offset)
-        if first.size:
-            total += cv2.norm(first, second, cv2.NORM_L2SQR)
-            num_pairs += first.shape[0] * first.shape[1]
-    return num_pairs / (2.0 * total) if total else 0.0
-
-
 def _check_input(probability: np.ndarray, image: np.ndarray) -> None:
     if probability.ndim != 2 or not np.issubdtype(probability.dtype, np.floating):
         raise InputError(
@@ -255,87 +202,3 @@ def _near_contour(mask: np.ndarray, distance: int) -> np.ndarray:
     inside = mask.view(np.uint8)
     # Morphology takes what lies beyond the image for the value that changes nothing.
     return cv2.dilate(inside, square) != cv2.erode(inside, square)
-
-
-def _bounding_box(selected: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """The rows and columns of `selected` (H, W) bool, not empty, with `margin` pixels around."""
-    rows, cols = np.flatnonzero(selected.any(axis=1)), np.flatnonzero(selected.any(axis=0))
-    return (
-        slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
-        slice(max(cols[0] - margin, 0), cols[-1] + 1 + margin),
-    )
-
-
-def _minimum_cut(
-    probability: np.ndarray,
-    image: np.ndarray,
-    mask: np.ndarray,
-    is_open: np.ndarray,
-    beta: float,
-    parameters: GraphCutParameters,
-) -> np.ndarray:
-    """The labels of the open pixels in row-major order, (N,) bool, at the least energy.
-
-    All arrays are cropped alike; `mask` holds the labels of the pixels that are not open. Source
-    is background and sink is object: PyMaxflow leaves undecided nodes with the source, which makes
-    the mask the smallest of those of least energy.
-    """
-    floor = parameters.probability_floor
-    odds = np.clip(probability[is_open].astype(np.float64), floor, 1 - floor)
-    cost_of_object, cost_of_background = -np.log(odds), -np.log(1 - odds)
-    num_nodes = odds.size
-    nodes = np.full(is_open.shape, -1, np.int64)
-    nodes[is_open] = np.arange(num_nodes)
-
-    graph = _empty_graph(num_nodes)
-    graph.add_nodes(num_nodes)
-    for offset in NEIGHBOURS:
-        node, other, weight, label, other_label = _pairs(nodes, image, mask, offset, beta)
-        weight *= parameters.smoothness / math.hypot(*offset)
-        both = (node >= 0) & (other >= 0)
-        graph.add_edges(node[both], other[both], weight[both], weight[both])
-        # A pixel that is not open pulls its open neighbour to its own label.
-        for pulled, pulling_label in ((node, other_label), (other, label)):
-            alone = ~both & (pulled >= 0)
-            to_object = alone & pulling_label
-            to_background = alone & ~pulling_label
-            cost_of_background += np.bincount(pulled[to_object], weight[to_object], num_nodes)
-            cost_of_object += np.bincount(pulled[to_background], weight[to_background], num_nodes)
-    graph.add_grid_tedges(np.arange(num_nodes), cost_of_object, cost_of_background)
-    graph.maxflow()
-    return graph.get_grid_segments(np.arange(num_nodes))
-
-
-def _pairs(
-    nodes: np.ndarray, image: np.ndarray, mask: np.ndarray, offset: tuple[int, int], beta: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of all pairs of neighbours with an open pixel: both nodes (−1 if none), the weight
-    exp(−β‖Δc‖²), and both labels; each (number of pairs,)."""
-    node, other = _shifted_views(nodes, offset)
-    kept = (node >= 0) | (other >= 0)
-    colour, other_colour = (view[kept].astype(np.float32) for view in _shifted_views(image, offset))
-    label, other_label = (view[kept] for view in _shifted_views(mask, offset))
-    difference = colour - other_colour
-    weight = np.exp(-beta * np.einsum("ij,ij->i", difference, difference).astype(np.float64))
-    return node[kept], other[kept], weight, label, other_label
-
-
-def _shifted_views(array: np.ndarray, offset: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Two views of equal size: pixels, and their neighbours at `offset` (0 or 1 rows down)."""
-    rows, cols = offset
-    height, width = array.shape[:2]
-    first = array[: height - rows, max(-cols, 0) : width - max(cols, 0)]
-    second = array[rows:, max(cols, 0) : width + min(cols, 0)]
-    return first, second
-
-
-def _empty_graph(num_nodes: int):  # noqa: ANN202 (PyMaxflow may not be there to name the type)
-    """A graph with room for the nodes and their edges; floating point, since integers truncate."""
-    try:
-        from maxflow import GraphFloat
-    except ImportError:
-        raise InputError(
-            "The graph cut needs PyMaxflow, which is not installed. Install it with "
-            "`pip install PyMaxflow` (GPL), or go on without the graph cut."
-        ) from None
-    return GraphFloat(num_nodes, len(NEIGHBOURS) * num_nodes)

@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-from keras import ops
 
 from fctsfn_tf.clicks.click import Click, ClickHistory, clicks_from_points
-from fctsfn_tf.clicks.click_maps import (
-    CLICK_ENCODINGS,
-    DISKS_AND_PREVIOUS,
-    DISTANCES,
-    DistanceMaps,
-    draw_disk,
-)
+from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import as_rgb, read_image
-from fctsfn_tf.networks.encode_once import compiled_parts
+from fctsfn_tf.predict.answer_layers import Layer, on_top, previous_in, probability_of, rendered
 from fctsfn_tf.predict.config import PredictorConfig
-from fctsfn_tf.predict.presets import DEFAULT_PRESET, load_preset
-from fctsfn_tf.predict.views import View, is_cut_off, next_view, whole_view
+from fctsfn_tf.predict.engine import Engine
+from fctsfn_tf.predict.photograph import Photograph
+from fctsfn_tf.predict.preset_files import DEFAULT_PRESET
+from fctsfn_tf.predict.start_mask import start_mask
+from fctsfn_tf.predict.view_click_maps import ViewClickMaps
+from fctsfn_tf.predict.views import View, is_cut_off, next_view
+
+if TYPE_CHECKING:  # importing Keras takes seconds, and another engine does without
+    import keras
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +50,13 @@ class Prediction:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
-    """The network's answer in one view, (view.height, view.width) float32."""
-
-    view: View
-    probability: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
 class _State:
     """All that one click left behind, at the network's size: undo and redo rebuild the rest.
 
     `layers` lie on top of each other, the latest last; none is hidden by a later one.
     """
 
-    layers: tuple[_Layer, ...] = ()
+    layers: tuple[Layer, ...] = ()
     encode_seconds: float = 0.0
     click_seconds: float = 0.0
 
@@ -93,27 +85,26 @@ class Predictor:
     at most 4 × working_size² bytes per click (0.6 MB). A graph cut takes several times more.
     """
 
-    def __init__(self, model: keras.Model, config: PredictorConfig) -> None:
+    def __init__(self, model: keras.Model | Engine, config: PredictorConfig) -> None:
         """
         Args:
-            model: a network as docs/architecture.md describes it ("Conventions"). Its weights may
-                change later; its layers may not.
+            model: a network as docs/architecture.md describes it ("Conventions"), or what runs one.
+                Its weights may change later; its layers may not.
             config: how photographs and clicks are brought to it.
 
         Raises:
             InputError: the network cannot be split, or reads other click maps than `config` says.
         """
         self.config = config
-        self._encode, self._click = compiled_parts(model)
-        channels = model.input["click_maps"].shape[-1]
+        self._engine = model if isinstance(model, Engine) else _keras_engine(model)
         expected = CLICK_ENCODINGS[config.click_encoding]
-        if channels != expected:
+        if self._engine.num_click_maps != expected:
             raise InputError(
                 f"The click encoding '{config.click_encoding}' has {expected} channels, the click "
                 "maps of the network must have as many. Use the configuration the network was "
-                f"trained with. Received '{model.name}' with {channels}."
+                f"trained with. Received '{self._engine.name}' with {self._engine.num_click_maps}."
             )
-        self._image: np.ndarray | None = None
+        self._photograph: Photograph | None = None
 
     @classmethod
     def from_preset(
@@ -132,6 +123,8 @@ class Predictor:
         Raises:
             InputError: no such preset, a damaged one, or a threshold outside of [0, 1).
         """
+        from fctsfn_tf.predict.presets import load_preset
+
         model, config = load_preset(preset)
         overrides = {"graph_cut": graph_cut, "threshold": threshold}
         given = {name: value for name, value in overrides.items() if value is not None}
@@ -142,12 +135,12 @@ class Predictor:
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the photograph in pixels."""
-        return self._need_image().shape[:2]
+        return self._need_image().pixels.shape[:2]
 
     @property
     def image(self) -> np.ndarray:
         """The photograph as it is read, (H, W, 3) uint8 RGB; read-only."""
-        image = self._need_image().view()
+        image = self._need_image().pixels.view()
         image.setflags(write=False)
         return image
 
@@ -181,11 +174,8 @@ class Predictor:
         else:
             pixels = as_rgb(image)
             pixels = pixels.copy() if np.may_share_memory(pixels, image) else pixels
-        whole = whole_view(*pixels.shape[:2], self.config)
-        features, seconds = self._encoded(pixels, whole)
-        self._image, self._whole = pixels, whole
-        self._features = {whole: features}
-        self._unreported_seconds = seconds
+        self._photograph = Photograph(pixels, self._engine, self.config)
+        self._unreported_seconds = self._photograph.encode_seconds
         self._start_from(None)
 
     def set_mask(self, mask: np.ndarray | None) -> Prediction | None:
@@ -202,7 +192,7 @@ class Predictor:
             InputError: no image, another size, an empty mask, several objects, or a network that
                 does not read a previous probability.
         """
-        image = self._need_image()
+        self._need_image()
         if mask is None:
             return self._start_from(None)
         if self.config.click_encoding != DISKS_AND_PREVIOUS:
@@ -211,7 +201,7 @@ class Predictor:
                 f"the click encoding '{DISKS_AND_PREVIOUS}', such as '{DEFAULT_PRESET}'. Received "
                 f"one with '{self.config.click_encoding}'."
             )
-        return self._start_from(_start_mask(mask, *image.shape[:2]))
+        return self._start_from(start_mask(mask, *self.image_size))
 
     def predict(self, points: Sequence | np.ndarray, labels: Sequence | np.ndarray) -> Prediction:
         """The result of these clicks, made one after the other in this order.
@@ -299,7 +289,7 @@ class Predictor:
         self._history = ClickHistory()
         # states[k] is what the first k clicks led to, undone clicks included.
         self._states = [_State()]
-        self._maps: _ClickMaps | None = None
+        self._click_maps = ViewClickMaps(self.config.click_encoding)
         self._prediction = self._restored()
         return self._prediction
 
@@ -309,7 +299,7 @@ class Predictor:
         if not state.layers and self._mask is None:
             return None
         clicks = self._history.clicks
-        probability = self._rendered(state.layers, clicks)
+        probability = rendered(state.layers, clicks, *self.image_size, self._mask)
         mask = self._mask_of(probability, clicks)
         return Prediction(probability, mask, state.encode_seconds, state.click_seconds)
 
@@ -322,7 +312,7 @@ class Predictor:
         for _ in range(1 + self.config.look_again if known is None else 1):
             layers, seconds = self._looked_at(clicks, layers, known)
             encode_seconds += seconds
-            known = self._rendered(layers, clicks)
+            known = rendered(layers, clicks, *self.image_size, self._mask)
         mask = self._mask_of(known, clicks)
         click_seconds = time.perf_counter() - started - encode_seconds
 
@@ -335,116 +325,50 @@ class Predictor:
         return self._prediction
 
     def _looked_at(
-        self, clicks: tuple[Click, ...], layers: tuple[_Layer, ...], known: np.ndarray | None
-    ) -> tuple[tuple[_Layer, ...], float]:
+        self, clicks: tuple[Click, ...], layers: tuple[Layer, ...], known: np.ndarray | None
+    ) -> tuple[tuple[Layer, ...], float]:
         """The layers with the network's next answer on top, and the seconds that encoding took.
 
         Args:
             known: (H, W), the probability so far, of which `layers` are the answers; or None.
         """
-        view = self._whole
+        whole = view = self._photograph.whole
         if known is not None:
-            present = layers[-1].view if layers else self._whole
+            present = layers[-1].view if layers else whole
             view = next_view(present, known, clicks, self.config)
         answer, encode_seconds = self._answer(view, clicks, layers, known)
         if is_cut_off(view, answer.probability, *self.image_size):
             # The features of the whole photograph are there, so this costs one more click part.
-            answer, _ = self._answer(self._whole, clicks, layers, known)
-        hidden = answer.view.box.contains
-        kept = (layer for layer in layers if not hidden(layer.view.box))
-        return (*kept, answer), encode_seconds
+            answer, _ = self._answer(whole, clicks, layers, known)
+        return on_top(layers, answer), encode_seconds
 
     def _answer(
         self,
         view: View,
         clicks: tuple[Click, ...],
-        layers: tuple[_Layer, ...],
+        layers: tuple[Layer, ...],
         known: np.ndarray | None,
-    ) -> tuple[_Layer, float]:
+    ) -> tuple[Layer, float]:
         """The network's answer in a view, and the seconds that encoding the view took now."""
-        features, encode_seconds = self._features_of(view)
-        maps = self._click_maps(view, clicks, layers, known)
-        return _Layer(view, self._network_probability(features, maps)), encode_seconds
-
-    def _features_of(self, view: View) -> tuple[list, float]:
-        """The image features of a view, and the seconds that they took now."""
-        if view in self._features:
-            return self._features[view], 0.0
-        features, seconds = self._encoded(self._image, view)
-        # Two are kept: those of the whole photograph and of the latest box.
-        self._features = {self._whole: self._features[self._whole], view: features}
-        return features, seconds
-
-    def _encoded(self, pixels: np.ndarray, view: View) -> tuple[list, float]:
-        started = time.perf_counter()
-        # Keras returns a list of one output as that output.
-        features = keras.tree.flatten(
-            self._encode(ops.convert_to_tensor(view.image_in(pixels)[None]))
-        )
-        for feature in features:
-            # Devices and JAX work in the background; fetching a number waits for them.
-            ops.convert_to_numpy(feature[:1, :1, :1])
-        return features, time.perf_counter() - started
-
-    def _click_maps(
-        self,
-        view: View,
-        clicks: tuple[Click, ...],
-        layers: tuple[_Layer, ...],
-        known: np.ndarray | None,
-    ) -> np.ndarray:
-        """The maps of all clicks in a view, (1, height, width, C): the last one added in place
-        where the maps of the ones before are there."""
-        if self._maps is None or (self._maps.view, self._maps.clicks) != (view, clicks[:-1]):
-            self._maps = _ClickMaps(view, self.config.click_encoding)
-        for click in clicks[len(self._maps.clicks) :]:
-            self._maps.add(click)
+        features, encode_seconds = self._photograph.features_of(view)
+        maps = self._click_maps.of(view, clicks)
         if self.config.click_encoding == DISKS_AND_PREVIOUS and known is not None:
-            same_view = bool(layers) and layers[-1].view == view
-            self._maps.maps[..., 2] = (
-                layers[-1].probability if same_view else view.probability_in(known)
-            )
-        return self._maps.maps[None]
-
-    def _network_probability(self, features: list, maps: np.ndarray) -> np.ndarray:
-        """The click part's answer as a probability, (height, width) float32."""
-        logits = ops.convert_to_numpy(self._click([*features, ops.convert_to_tensor(maps)]))
-        logits = logits[0, :, :, 0].astype(np.float32)
-        if np.isnan(logits).any():
-            raise InputError(
-                "The network must return finite logits. Its weights are damaged or its training "
-                "has diverged: load others. Received NaN."
-            )
-        # The sigmoid, written so that no logit overflows.
-        return 0.5 + 0.5 * np.tanh(0.5 * logits)
-
-    def _rendered(self, layers: tuple[_Layer, ...], clicks: tuple[Click, ...]) -> np.ndarray:
-        """The probability at the photograph's size, (H, W), clicked pixels on their side."""
-        if self._mask is not None:
-            probability = self._mask.astype(np.float32)
-        else:
-            # The first click saw the whole photograph, so the lowest layer covers it.
-            probability = np.empty(self._image.shape[:2], np.float32)
-        for layer in layers:
-            layer.view.paste(layer.probability, probability)
-        for click in clicks:
-            probability[click.pixel] = float(click.is_positive)
-        probability.setflags(write=False)
-        return probability
+            maps[..., 2] = previous_in(view, layers, known)
+        return Layer(view, probability_of(self._engine.click(features, maps))), encode_seconds
 
     def _mask_of(self, probability: np.ndarray, clicks: tuple[Click, ...]) -> np.ndarray:
         """The mask, (H, W) bool; both ways of making it keep the clicked pixels' side."""
         if clicks and self.config.graph_cut:
-            mask = graph_cut(probability, self._image, clicks)
+            mask = graph_cut(probability, self._photograph.pixels, clicks)
         else:
             mask = probability > self.config.threshold
         mask.setflags(write=False)
         return mask
 
-    def _need_image(self) -> np.ndarray:
-        if self._image is None:
+    def _need_image(self) -> Photograph:
+        if self._photograph is None:
             raise InputError("There is no image yet. Call `set_image` first.")
-        return self._image
+        return self._photograph
 
     def _check_first(self, click: Click) -> None:
         if not click.is_positive and self._mask is None:
@@ -454,52 +378,7 @@ class Predictor:
             )
 
 
-class _ClickMaps:
-    """The click maps of one view, (height, width, C) float32, to which clicks are added in place.
+def _keras_engine(model: keras.Model) -> Engine:
+    from fctsfn_tf.predict.keras_engine import KerasEngine
 
-    Channels: see "Conventions" in docs/architecture.md.
-    """
-
-    def __init__(self, view: View, click_encoding: str) -> None:
-        self.view = view
-        self.clicks: tuple[Click, ...] = ()
-        if click_encoding == DISTANCES:
-            self._distances = DistanceMaps(view.height, view.width)
-            self.maps = self._distances.maps
-        else:
-            self._distances = None
-            channels = CLICK_ENCODINGS[click_encoding]
-            self.maps = np.zeros((view.height, view.width, channels), np.float32)
-
-    def add(self, click: Click) -> None:
-        """One more click, in pixels of the photograph."""
-        inside = self.view.click_in(click)
-        if self._distances is not None:
-            self._distances.add(inside)
-        else:
-            draw_disk(self.maps, inside)
-        self.clicks = (*self.clicks, click)
-
-
-def _start_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A mask from outside as bool (height, width); see `Predictor.set_mask`."""
-    mask = np.asarray(mask)
-    if mask.shape != (height, width):
-        raise InputError(
-            f"A start mask must be as large as the image, ({height}, {width}). Resize it by "
-            f"nearest neighbour. Received shape {mask.shape}."
-        )
-    if mask.dtype.kind not in "buif":
-        raise InputError(f"A start mask must hold bools or numbers. Received {mask.dtype}.")
-    if not mask.any():
-        raise InputError(
-            "A start mask must hold at least one pixel of the object. Leave it out to start from "
-            "nothing. Received an empty mask."
-        )
-    # Only arrays of numbers pay for the search for a second object.
-    if mask.dtype != bool and not np.isin(mask, (0, mask.max())).all():
-        raise InputError(
-            "A start mask must hold one object: 0 and one other value. Choose one, for example "
-            f"`mask == {mask.max()}`. Received more values, from {mask.min()} to {mask.max()}."
-        )
-    return mask.astype(bool)
+    return KerasEngine(model)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from os.path import abspath, exists, relpath, samefile
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +13,12 @@ from fctsfn_tf.clicks.click import Click, clicks_from_points
 from fctsfn_tf.clicks.clicks_file import ObjectClicks
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
-from fctsfn_tf.images import mask_formats
+from fctsfn_tf.images.annotation_files import coco_json, labelme_json
 from fctsfn_tf.images.image_io import read_image
-
-if TYPE_CHECKING:  # importing it takes seconds, and what is wrong with the input shows before
-    from fctsfn_tf.predict.predictor import Predictor
+from fctsfn_tf.images.mask_files import check_output, read_mask, save
+from fctsfn_tf.images.overlay import overlay_png
+from fctsfn_tf.images.png_files import cutout_png, index_png, mask_png, probability_png
+from fctsfn_tf.predict.predictor import Predictor
 
 # What can be written of a photograph, and the suffix of the file.
 OUTPUT_SUFFIXES = {
@@ -40,7 +40,7 @@ class Job:
         photograph: the file.
         objects: at least one; their numbers become those of the index PNG and of COCO.
         outputs: a path per kind of `OUTPUT_SUFFIXES`.
-        start_mask: a file to start from (`mask_formats.read_mask`), for one object only.
+        start_mask: a file to start from (`mask_files.read_mask`), for one object only.
     """
 
     photograph: Path
@@ -95,7 +95,7 @@ def check_outputs(jobs: Sequence[Job], overwrite: bool) -> None:
     for job in jobs:
         names = [abspath(path) for path in job.outputs.values()]
         for kind, path in job.outputs.items():
-            mask_formats.check_output(path, OUTPUT_SUFFIXES[kind], overwrite)
+            check_output(path, OUTPUT_SUFFIXES[kind], overwrite)
             if abspath(path) in photographs or _is_same_file(path, job.photograph):
                 raise InputError(
                     "An output must not replace a photograph. Choose another name than "
@@ -118,7 +118,7 @@ def load(job: Job) -> LoadedJob:
     """
     image = read_image(job.photograph)
     height, width = image.shape[:2]
-    start_mask = mask_formats.read_mask(job.start_mask, height, width) if job.start_mask else None
+    start_mask = read_mask(job.start_mask, height, width) if job.start_mask else None
     if start_mask is not None and len(job.objects) > 1:
         raise InputError(
             "A start mask belongs to one object. Click one object at a time with it. "
@@ -162,7 +162,7 @@ def segment(predictor: Predictor, loaded: LoadedJob, overwrite: bool = False) ->
         probability = np.maximum(probability, prediction.probability)
     contents = _contents(loaded, masks, probability)
     for kind, content in contents.items():
-        mask_formats.save(job.outputs[kind], content, overwrite)
+        save(job.outputs[kind], content, overwrite)
     pixels = [int(np.count_nonzero(mask)) for mask in masks.values()]
     return Result(height, width, pixels, encode_seconds, click_seconds)
 
@@ -215,13 +215,13 @@ def _contents(
     names = [names_by_number.get(number, "") for number in numbers]
     union = np.logical_or.reduce(list(masks.values()))
     makers: dict[str, Callable[[Path], bytes]] = {
-        "mask": lambda path: mask_formats.mask_png(union),
-        "cutout": lambda path: mask_formats.cutout_png(image, union),
-        "overlay": lambda path: mask_formats.overlay_png(image, numbered, loaded.clicks),
-        "index": lambda path: mask_formats.index_png(numbered),
-        "probability": lambda path: mask_formats.probability_png(probability),
-        "coco": lambda path: mask_formats.coco_json(numbered, job.photograph.name, names),
-        "labelme": lambda path: mask_formats.labelme_json(
+        "mask": lambda path: mask_png(union),
+        "cutout": lambda path: cutout_png(image, union),
+        "overlay": lambda path: overlay_png(image, numbered, loaded.clicks),
+        "index": lambda path: index_png(numbered),
+        "probability": lambda path: probability_png(probability),
+        "coco": lambda path: coco_json(numbered, job.photograph.name, names),
+        "labelme": lambda path: labelme_json(
             numbered, _seen_from(job.photograph, path.parent), names
         ),
     }

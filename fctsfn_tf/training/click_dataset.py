@@ -39,7 +39,7 @@ import numpy as np
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.clicks.click_maps import DISTANCES, distance_maps, draw_disk
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage, Dataset, samples_of
-from fctsfn_tf.data.annotations import Objects
+from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.robot_user import jittered
 from fctsfn_tf.files import printable

@@ -17,9 +17,11 @@ from fctsfn_tf.clicks.clicks_file import read_clicks_file
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.commands import cli
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images import mask_formats
+from fctsfn_tf.images.annotation_files import coco_json, labelme_json
 from fctsfn_tf.images.image_io import as_rgb, read_image
-from fctsfn_tf.images.mask_formats import read_mask
+from fctsfn_tf.images.mask_files import read_mask
+from fctsfn_tf.images.png_files import index_png, mask_png
+from fctsfn_tf.images.run_lengths import encode_rle
 
 HEIGHT, WIDTH = 12, 17
 many = settings(
@@ -230,10 +232,10 @@ def test_headers_that_claim_any_size(tmp_path, width, height):
 @many
 @given(st.one_of(st_numpy.arrays(dtypes, shapes), json_values))
 def test_anything_as_masks(masks):
-    for function in (mask_formats.mask_png, mask_formats.index_png, mask_formats.encode_rle):
+    for function in (mask_png, index_png, encode_rle):
         _works_or_says_why(function, masks)
-    _works_or_says_why(mask_formats.labelme_json, masks, "a.jpg")
-    _works_or_says_why(mask_formats.coco_json, masks, "a.jpg")
+    _works_or_says_why(labelme_json, masks, "a.jpg")
+    _works_or_says_why(coco_json, masks, "a.jpg")
 
 
 # ---- the command line ------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from fctsfn_tf.evaluation.baselines import BASELINES
 from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.evaluation.results import ObjectResult, Results, read_results, write_results
 from fctsfn_tf.evaluation.segmenters import Segmenter
-from fctsfn_tf.images.mask_formats import read_mask
+from fctsfn_tf.images.mask_files import read_mask
 
 HEIGHT, WIDTH = 40, 60
 RADIUS = 8

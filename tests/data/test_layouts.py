@@ -12,7 +12,8 @@ from scipy.io import savemat
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
 from fctsfn_tf.data.layouts import LAYOUTS, open_dataset
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images.mask_formats import coco_json, labelme_json, voc_palette
+from fctsfn_tf.images.annotation_files import coco_json, labelme_json
+from fctsfn_tf.images.masks import voc_palette
 
 HEIGHT, WIDTH = 20, 30
 

@@ -21,8 +21,8 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from fctsfn_tf import Predictor
-from fctsfn_tf.images.mask_formats import read_mask
-from fctsfn_tf.predict.presets import preset_names
+from fctsfn_tf.images.mask_files import read_mask
+from fctsfn_tf.predict.preset_files import preset_names
 
 ROOT = Path(__file__).resolve().parents[2]
 CAT = ROOT / "examples" / "cat.jpg"

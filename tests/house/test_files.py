@@ -1,9 +1,18 @@
+import hashlib
 import os
 
 import pytest
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import atomic_write, check_writable, printable
+from fctsfn_tf.files import (
+    atomic_write,
+    check_place,
+    check_writable,
+    new_directory,
+    printable,
+    read_json,
+    sha256_of,
+)
 
 
 def _write(content):
@@ -90,3 +99,70 @@ def test_refuses_a_directory_without_permission(tmp_path):
 def test_printable_is_one_line_and_keeps_every_script():
     assert printable("Hündchen 狗.png") == "Hündchen 狗.png"
     assert printable("a\nb\t\udcff") == "a\\nb\\t\\udcff"
+
+
+def test_a_new_directory_is_there_at_the_end_and_nothing_else(tmp_path):
+    path = tmp_path / "a" / "export"
+    with new_directory(path) as directory:
+        (directory / "file").write_text("new")
+        assert not path.exists()
+    assert (path / "file").read_text() == "new"
+    assert os.listdir(tmp_path / "a") == ["export"]
+    (tmp_path / "theirs").mkdir()
+    assert path.stat().st_mode == (tmp_path / "theirs").stat().st_mode
+
+
+def test_a_directory_is_replaced_as_a_whole_and_only_where_asked(tmp_path):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "by hand").touch()
+    with pytest.raises(InputError, match="exists already"), new_directory(tmp_path / "export"):
+        pass
+    assert os.listdir(tmp_path / "export") == ["by hand"]
+    with new_directory(tmp_path / "export", overwrite=True) as directory:
+        (directory / "new").touch()
+    assert os.listdir(tmp_path / "export") == ["new"]
+    assert os.listdir(tmp_path) == ["export"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError(), KeyboardInterrupt(), OSError(28, "No space")])
+def test_a_failure_half_way_keeps_the_old_directory_and_leaves_no_rest(tmp_path, error):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "old").touch()
+    with (
+        pytest.raises((type(error), InputError)),
+        new_directory(tmp_path / "export", overwrite=True) as directory,
+    ):
+        (directory / "new").touch()
+        raise error
+    assert os.listdir(tmp_path / "export") == ["old"]
+    assert os.listdir(tmp_path) == ["export"]
+
+
+def test_a_place_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    check_place(tmp_path / "new" / "export")
+    with pytest.raises(InputError, match="no directory"):
+        check_place(tmp_path / "file" / "export")
+
+
+def test_the_sum_of_a_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_json_is_an_object_in_utf_8_with_or_without_its_mark(tmp_path):
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "a.json").write_text('{"name": "Hündchen 狗"}', encoding=encoding)
+        assert read_json(tmp_path / "a.json") == {"name": "Hündchen 狗"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_object_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.json must (be|hold) a JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_missing_json_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json must be a JSON file"):
+        read_json(tmp_path / "none.json")

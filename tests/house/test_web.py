@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fctsfn_tf.data.annotations import decode_rle
 from fctsfn_tf.evaluation.metrics import iou
+from fctsfn_tf.images.run_lengths import decode_rle
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 

@@ -15,13 +15,7 @@ from scipy.sparse.csgraph import maximum_flow
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images.graph_cut import (
-    DEFAULT_PARAMETERS,
-    GraphCutParameters,
-    click_constraints,
-    contrast_scale,
-    graph_cut,
-)
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
 
 pytest.importorskip("maxflow", reason="PyMaxflow is not installed")
 
@@ -211,20 +205,6 @@ def test_clicks_hold_however_close_they_are(clicks, level, radius, max_nodes):
     assert agrees_with_clicks(graph_cut(probability, image, clicks, parameters), clicks)
 
 
-def test_discs_of_opposite_clicks_meet_half_way():
-    constraints = click_constraints([Click(2, 2, True), Click(2, 5, False)], 5, 9, radius=2.0)
-    np.testing.assert_array_equal(constraints[2], [1, 1, 1, 1, -1, -1, -1, -1, 0])
-    np.testing.assert_array_equal(constraints[:, 2], [1, 1, 1, 1, 1])
-    np.testing.assert_array_equal(constraints[0], [0, 0, 1, 0, 0, -1, 0, 0, 0])
-
-
-def test_the_newest_click_wins_on_the_same_pixel_and_half_way():
-    clicks = [Click(1, 1, False), Click(1, 3, True)]
-    np.testing.assert_array_equal(click_constraints(clicks, 3, 5, 1.0)[1], [-1, -1, 1, 1, 1])
-    clicks.append(Click(1, 1, True))
-    assert click_constraints(clicks, 3, 5, 1.0)[1, 1] == 1
-
-
 def test_without_smoothness_the_probability_decides():
     probability, image, _ = blob_scene()
     mask = graph_cut(probability, image, [], replace(FULL, smoothness=0.0))
@@ -242,13 +222,6 @@ def test_tiny_images(shape):
         assert mask.shape == shape
         assert mask.dtype == bool
         assert mask[0, 0]
-
-
-def test_contrast_scale_by_hand():
-    image = np.zeros((2, 3, 3), np.uint8)
-    image[0, 0] = (3, 4, 0)  # differs by 25 (squared) from its 3 neighbours, of 11 pairs
-    assert contrast_scale(image) == pytest.approx(1 / (2 * 75 / 11))
-    assert contrast_scale(np.full((4, 5, 3), 7, np.uint8)) == 0.0
 
 
 def test_arguments_stay_as_they_were():

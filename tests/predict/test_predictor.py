@@ -87,13 +87,13 @@ def predictor_on(image, model=NETWORK, config=EXACT):
 
 def count_calls(predictor, name):
     """The list to which every further call of one part of the network adds an entry."""
-    calls, part = [], getattr(predictor, name)
+    calls, part = [], getattr(predictor._engine, name)
 
-    def counted(inputs):
+    def counted(*inputs):
         calls.append(inputs)
-        return part(inputs)
+        return part(*inputs)
 
-    setattr(predictor, name, counted)
+    setattr(predictor._engine, name, counted)
     return calls
 
 
@@ -177,7 +177,7 @@ def test_graph_cut_makes_the_mask():
 
 def test_the_image_part_runs_once_per_view():
     predictor = Predictor(BRIGHT, ZOOM)
-    encoded, clicked = count_calls(predictor, "_encode"), count_calls(predictor, "_click")
+    encoded, clicked = count_calls(predictor, "encode"), count_calls(predictor, "click")
     predictor.set_image(bright_box())
     assert (len(encoded), len(clicked)) == (1, 0)
     first = predictor.add_click(70, 50, 1)  # the whole photograph
@@ -200,7 +200,7 @@ def test_the_image_part_runs_once_per_view():
 
 def test_a_longer_list_costs_only_its_new_clicks():
     predictor = predictor_on(random_image(*SIZE))
-    clicked = count_calls(predictor, "_click")
+    clicked = count_calls(predictor, "click")
     predictor.predict(POINTS[:2], LABELS[:2])
     predictor.predict(POINTS, LABELS)
     assert len(clicked) == 3
@@ -225,8 +225,8 @@ def test_new_sizes_are_not_traced_anew():
     for size in [(64, 96), (96, 64), (50, 96), (96, 32)]:
         predictor.set_image(random_image(*size))
         predictor.add_click(3, 4, 1)
-    assert predictor._encode.experimental_get_tracing_count() == 1
-    assert predictor._click.experimental_get_tracing_count() == 1
+    assert predictor._engine._image_part.experimental_get_tracing_count() == 1
+    assert predictor._engine._click_part.experimental_get_tracing_count() == 1
 
 
 def test_the_last_predictor_takes_the_compiled_network_with_it():
@@ -458,7 +458,7 @@ def test_after_the_first_click_the_network_looks_again_at_its_own_answer(looks):
 def test_it_looks_again_zoomed_in_once_an_object_and_not_at_later_clicks():
     config = replace(ZOOM, look_again=1)
     predictor = predictor_on(bright_box(), BRIGHT, config)
-    clicks = count_calls(predictor, "_click")
+    clicks = count_calls(predictor, "click")
     first = predictor.add_click(75, 55, 1)
     assert len(clicks) == 2
     assert predictor._states[1].layers[-1].view != whole_view(160, 240, config)
@@ -552,7 +552,7 @@ def test_two_predictors_over_one_network_do_not_see_each_other():
     points = [(20, 30), (50, 40), (11, 12)]
     alone = [predictor_on(image).predict(points, [1, 0, 1]) for image in images]
     first, second = (predictor_on(image) for image in images)
-    assert first._click is second._click
+    assert first._engine._click_part is second._engine._click_part
     for point, label in zip(points, [1, 0, 1], strict=True):
         first.add_click(*point, label)
         second.add_click(*point, label)

@@ -13,10 +13,11 @@ from keras import layers, ops
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
-from fctsfn_tf.predict import presets
+from fctsfn_tf.predict import preset_files, presets
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Predictor
-from fctsfn_tf.predict.presets import load_preset, preset_config, preset_names, save_preset
+from fctsfn_tf.predict.preset_files import preset_config, preset_names
+from fctsfn_tf.predict.presets import load_preset, save_preset
 
 CONFIG = PredictorConfig(working_size=96, threshold=0.4, zoom_in=False)
 CARD = "# Tiny\n\nMade of noise; knows nothing.\n"
@@ -130,7 +131,7 @@ def test_the_compact_network_round_trips(tmp_path):
 
 
 def test_shipped_presets_are_found_by_name(monkeypatch, directory):
-    monkeypatch.setattr(presets, "PRESETS_DIRECTORY", directory.parent)
+    monkeypatch.setattr(preset_files, "PRESETS_DIRECTORY", directory.parent)
     (directory.parent / "half_copied").mkdir()
     assert preset_names() == ["tiny"]
     _, config = load_preset("tiny")

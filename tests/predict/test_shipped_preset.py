@@ -13,7 +13,7 @@ from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate
 from fctsfn_tf.evaluation.results import summarise
 from fctsfn_tf.evaluation.segmenters import PredictorSegment
-from fctsfn_tf.predict.presets import DEFAULT_PRESET, PRESETS_DIRECTORY
+from fctsfn_tf.predict.preset_files import DEFAULT_PRESET, PRESETS_DIRECTORY
 
 ROOT = Path(__file__).resolve().parents[2]
 # The least that the shipped preset must do: mean clicks to 90 % IoU on GrabCut below this.

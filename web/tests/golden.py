@@ -18,7 +18,9 @@ import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.clicks.click_maps import disk_maps, distance_maps
-from fctsfn_tf.images import mask_formats
+from fctsfn_tf.images.annotation_files import coco_json
+from fctsfn_tf.images.masks import index_map, voc_palette
+from fctsfn_tf.images.run_lengths import encode_rle
 from fctsfn_tf.predict import views
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Prediction, Predictor
@@ -158,9 +160,9 @@ def masks() -> dict:
         "size": [height, width],
         "boxes": boxes,
         "names": names,
-        "coco": json.loads(mask_formats.coco_json(objects, "a.jpg", names)),
-        "index": mask_formats.index_map(objects).ravel().tolist(),
-        "palette": mask_formats.voc_palette().ravel().tolist(),
+        "coco": json.loads(coco_json(objects, "a.jpg", names)),
+        "index": index_map(objects).ravel().tolist(),
+        "palette": voc_palette().ravel().tolist(),
     }
 
 
@@ -232,7 +234,7 @@ def session(look_again: int) -> dict:
 def seen(prediction: Prediction) -> dict:
     """Of a prediction, what fits into a small file: the mask, and every 97th probability."""
     return {
-        "mask": mask_formats.encode_rle(prediction.mask)["counts"],
+        "mask": encode_rle(prediction.mask)["counts"],
         "probability": rounded(prediction.probability.ravel()[::97]),
     }
 
@@ -264,7 +266,7 @@ def photographs() -> list[dict]:
                 "file": os.path.relpath(path, FOLDER),
                 "size": list(predictor.image_size),
                 "clicks": clicks,
-                "masks": [mask_formats.encode_rle(one.mask)["counts"] for one in predictions],
+                "masks": [encode_rle(one.mask)["counts"] for one in predictions],
             }
         )
     return found

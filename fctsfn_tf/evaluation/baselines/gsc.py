@@ -33,7 +33,7 @@ from fctsfn_tf.evaluation.baselines.pixel_graph import (
 )
 from fctsfn_tf.evaluation.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
 from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
-from fctsfn_tf.images.graph_cut import contrast_scale
+from fctsfn_tf.images.minimum_cut import contrast_scale
 
 
 @dataclass(frozen=True)

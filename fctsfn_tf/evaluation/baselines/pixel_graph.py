@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images.graph_cut import NEIGHBOURS
+from fctsfn_tf.images.minimum_cut import NEIGHBOURS
 
 # The parent of a pixel that has none.
 NO_PARENT = -1

@@ -13,7 +13,7 @@ from fctsfn_tf.evaluation.baselines.pixel_graph import (
     per_image,
     squared_differences,
 )
-from fctsfn_tf.images.graph_cut import contrast_scale
+from fctsfn_tf.images.minimum_cut import contrast_scale
 
 
 @dataclass(frozen=True)

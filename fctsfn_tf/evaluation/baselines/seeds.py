@@ -8,7 +8,7 @@ import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images.graph_cut import click_constraints
+from fctsfn_tf.images.click_constraints import click_constraints
 
 # Radius in pixels of the disc around a click. These methods were made for strokes of a brush;
 # published comparisons by clicks take 3 to 8 px. Chosen on training photographs

@@ -1,0 +1,128 @@
+"""What readers share: files by their stems, lists of photographs, shapes drawn at a size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from fctsfn_tf.data.annotated_images import AnnotatedImage
+from fctsfn_tf.data.objects import Objects
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import printable
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """{stem: path} of a folder's files; those that systems hide or leave behind do not count.
+
+    Raises:
+        InputError: two files of one stem.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix.lower() not in suffixes or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise InputError(
+                "Every file of a folder must have a stem of its own. Rename one. Received "
+                f"{printable(found[path.stem])} and {printable(path.name)}."
+            )
+        found[path.stem] = path
+    return found
+
+
+def listed_stems(folder: Path, split: str | None, directory: Path) -> list[str] | None:
+    """The stems in <folder>/<split>.txt; None without a split.
+
+    Raises:
+        InputError: no such list.
+    """
+    if split is None:
+        return None
+    if not (folder / f"{split}.txt").is_file():
+        raise no_split(split, directory, folder.glob("*.txt"))
+    return [line.split()[0] for line in lines_of(folder / f"{split}.txt")]
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a list that are not blank.
+
+    Raises:
+        InputError: it cannot be read as text.
+    """
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{printable(path)} must be a text file of names, one a line. "
+            f"Received {type(error).__name__}."
+        ) from None
+
+
+def mask_of(masks: dict[str, Path], stem: str, directory: Path) -> Path:
+    """The mask of a photograph in a list.
+
+    Raises:
+        InputError: there is none.
+    """
+    if stem not in masks:
+        raise InputError(
+            f"Every photograph of a list must have its mask. Check that {printable(directory)} is "
+            f"complete. Received none for {printable(stem)}."
+        )
+    return masks[stem]
+
+
+def with_mask_file(
+    name: str, image_path: Path, read: Callable[[Path], Objects], path: Path
+) -> AnnotatedImage:
+    """A photograph whose objects stand in a mask file of their own."""
+    return AnnotatedImage(name, image_path, path, partial(_objects_in, path, read))
+
+
+def _objects_in(path: Path, read: Callable[[Path], Objects], height: int, width: int) -> Objects:
+    """The file has its size itself, which `AnnotatedImage.read_masks` compares."""
+    return read(path)
+
+
+def objects_drawn_at(
+    drawn_size: tuple[int | None, int | None],
+    draw: Callable[..., Objects],
+    annotations: list | dict,
+    height: int,
+    width: int,
+) -> Objects:
+    """Shapes drawn on a photograph of `drawn_size`, (height, width); None where nobody says.
+
+    Raises:
+        InputError: the photograph has another size; and what `draw` raises.
+    """
+    if drawn_size[0] not in (None, height) or drawn_size[1] not in (None, width):
+        raise InputError(
+            "A photograph must have the size it was annotated at. Take the original file. "
+            f"Received {height} × {width}, not {drawn_size[0]!s:.9} × {drawn_size[1]!s:.9}."
+        )
+    return draw(annotations, height, width)
+
+
+def no_split(split: str, directory: Path, lists: Iterable[Path]) -> InputError:
+    """The error for a list that a data set does not have; `lists` are those that it has."""
+    known = sorted({path.stem.removeprefix("instances_") for path in lists})
+    return InputError(
+        f"{printable(directory)} has no list {printable(split)!r}. Name one that it has: "
+        f"{', '.join(known) or 'it has none, so leave `split` out'}."
+    )
+
+
+def refuse_split(kind: str, split: str | None) -> None:
+    """For a layout without lists.
+
+    Raises:
+        InputError: one is asked for.
+    """
+    if split is not None:
+        raise InputError(
+            f"The layout {kind} has no lists. Leave `split` out. Received {split!r:.40}."
+        )

@@ -1,0 +1,88 @@
+"""A network as the two parts that are exported, and back with the weights that an export stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.export import tfjs_converter
+from fctsfn_tf.files import printable
+from fctsfn_tf.networks.encode_once import split
+from fctsfn_tf.networks.folding import fold
+
+# Format → the part's file, of which `{}` is "image" or "click".
+FORMATS = {
+    "tfjs": "{}/" + tfjs_converter.MODEL_FILE,
+    "savedmodel": "{}/saved_model.pb",
+    "onnx": "{}.onnx",
+    "litert": "{}.tflite",
+}
+
+
+class Parts(NamedTuple):
+    """A network ready for export; inputs and outputs are dictionaries by name.
+
+    Attributes:
+        image: {"image": (1, H, W, 3)} → {name: features}.
+        click: {name: features, "click_maps": (1, H, W, C)} → {"logits": (1, H, W, 1)}.
+        features: the names in the order of `encode_once.split`.
+    """
+
+    image: keras.Model
+    click: keras.Model
+    features: tuple[str, ...]
+
+
+def export_parts(model: keras.Model) -> Parts:
+    """The two parts of a network for export, from its present weights.
+
+    Raises:
+        InputError: see `encode_once.split`.
+    """
+    image_part, click_part = split(fold(model))
+    *features, _ = names = [tensor.name for tensor in click_part.inputs]
+    image = keras.Model(
+        {"image": image_part.inputs[0]},
+        dict(zip(features, image_part.outputs, strict=True)),
+        name="image_part",
+    )
+    click = keras.Model(
+        dict(zip(names, click_part.inputs, strict=True)),
+        {"logits": click_part.outputs[0]},
+        name="click_part",
+    )
+    return Parts(image, click, tuple(features))
+
+
+def with_stored_weights(model: keras.Model, directory: str | Path) -> keras.Model:
+    """A network that computes on Keras with the weights that an export for TF.js stores.
+
+    So what float16 and uint8 cost can be measured without a browser.
+
+    Args:
+        model: the exported network.
+        directory: of an export that has been made from it with the format "tfjs".
+
+    Raises:
+        InputError: the export is one of another network.
+    """
+    stored = {}
+    for name in ("image", "click"):
+        stored |= tfjs_converter.read_weights(Path(directory) / FORMATS["tfjs"].format(name))
+    network = fold(model)
+    for layer in network.layers:
+        for variable in layer.weights:
+            # The graph's names carry a number where the layer was called before.
+            names = (layer.name, *(f"{layer.name}_{number}" for number in range(1, 9)))
+            keys = [(name, variable.name) for name in names]
+            found = [stored[key] for key in keys if key in stored]
+            if not found or found[0].shape != variable.shape:
+                raise InputError(
+                    f"{printable(directory)} must be an export of this network. Export it again. "
+                    f"It has no {variable.name} {tuple(variable.shape)} of '{layer.name}'."
+                )
+            variable.assign(found[0])
+    return network

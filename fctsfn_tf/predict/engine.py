@@ -1,0 +1,43 @@
+"""`Engine`: what runs the two parts of a network for a `Predictor`; arrays in, arrays out.
+
+Nothing else in this room knows what a network is made of: `keras_engine` runs one with Keras, and
+only that module and `presets` import it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+
+class Engine(ABC):
+    """Image part and click part of one network.
+
+    It keeps no state of a photograph: many Predictors may share one, each in a thread of its own.
+
+    Attributes:
+        name: of the network, for messages.
+        num_click_maps: channels C of the click maps that the network reads.
+    """
+
+    name: str
+    num_click_maps: int
+
+    @abstractmethod
+    def encode(self, image: np.ndarray) -> Any:
+        """The image part: what `click` needs of an image, ready when this returns.
+
+        Args:
+            image: (height, width, 3) float32 RGB in [0, 255]; both sides are multiples of 32.
+        """
+
+    @abstractmethod
+    def click(self, features: Any, click_maps: np.ndarray) -> np.ndarray:
+        """The click part: the logits of the object, (height, width).
+
+        Args:
+            features: what `encode` returned for an image of that size.
+            click_maps: (height, width, C) float32; see "Conventions" in docs/architecture.md.
+        """

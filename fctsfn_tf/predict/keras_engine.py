@@ -1,0 +1,40 @@
+"""The two parts of a Keras network as an `Engine`, on whichever backend Keras has."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from fctsfn_tf.networks.encode_once import compiled_parts
+from fctsfn_tf.predict.engine import Engine
+
+
+class KerasEngine(Engine):
+    """A network of this package; all engines over one network share what is compiled."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """
+        Args:
+            model: see `Predictor`.
+
+        Raises:
+            InputError: the network cannot be split.
+        """
+        self._image_part, self._click_part = compiled_parts(model)
+        self.name = model.name
+        self.num_click_maps = model.input["click_maps"].shape[-1]
+
+    def encode(self, image: np.ndarray) -> list:
+        """See `Engine.encode`; the features are tensors of the backend, on its device."""
+        # Keras returns a list of one output as that output.
+        features = keras.tree.flatten(self._image_part(ops.convert_to_tensor(image[None])))
+        for feature in features:
+            # Devices and JAX work in the background; fetching a number waits for them.
+            ops.convert_to_numpy(feature[:1, :1, :1])
+        return features
+
+    def click(self, features: list, click_maps: np.ndarray) -> np.ndarray:
+        """See `Engine.click`."""
+        logits = self._click_part([*features, ops.convert_to_tensor(click_maps[None])])
+        return ops.convert_to_numpy(logits)[0, :, :, 0]

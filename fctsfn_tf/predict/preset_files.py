@@ -1,0 +1,200 @@
+"""A preset's directory: where it lies, and what its config.json says; no network is made here.
+
+config.json, format 1:
+
+    {
+      "format": 1,
+      "builder": "compact_network",                one of `presets.BUILDERS`
+      "arguments": {"backbone": "mobilenet_v2"},   of the builder, JSON values
+      "predictor": {"working_size": 384, ...},     fields of `config.PredictorConfig`
+      "weights": {"file": "weights.npz", "sha256": "..."}
+    }
+
+A preset may come from a stranger: no path leads out of the directory, and the weights must be the
+ones that config.json was written for.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import read_json, sha256_of
+from fctsfn_tf.predict.config import PredictorConfig
+
+# The preset that everything uses unless told otherwise.
+DEFAULT_PRESET = "compact"
+FORMAT = 1
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "weights.npz"
+MODEL_CARD_FILE = "README.md"
+HUB_PREFIX = "hf://"
+# Where the shipped presets lie, one directory each.
+PRESETS_DIRECTORY = Path(__file__).resolve().parents[1] / "presets"
+
+
+class PresetFacts(NamedTuple):
+    """What a preset says of itself.
+
+    Attributes:
+        name: of a shipped preset or a directory, or "hf://owner/name".
+        weights_sha256: of its weight file, in hexadecimal.
+        model_card: Markdown; empty where it has none.
+        builder, arguments: what built its network, see `save_preset`.
+    """
+
+    name: str
+    weights_sha256: str
+    model_card: str
+    builder: str
+    arguments: dict[str, Any]
+
+
+def preset_names() -> list[str]:
+    """The names of the shipped presets, sorted."""
+    return sorted(path.parent.name for path in PRESETS_DIRECTORY.glob(f"*/{CONFIG_FILE}"))
+
+
+def preset_facts(preset: str | Path = DEFAULT_PRESET) -> PresetFacts:
+    """What a preset says of itself; see `load_preset` for the argument and the errors."""
+    directory = find_preset(preset)
+    settings = read_settings(directory)
+    checked_weights(settings["weights"], directory)
+    card = directory / MODEL_CARD_FILE
+    return PresetFacts(
+        str(preset) if str(preset).startswith(HUB_PREFIX) else directory.resolve().name,
+        settings["weights"]["sha256"],
+        card.read_text(encoding="utf-8") if card.is_file() else "",
+        settings["builder"],
+        settings["arguments"],
+    )
+
+
+def preset_config(preset: str | Path = DEFAULT_PRESET) -> PredictorConfig:
+    """The second result of `load_preset`, in milliseconds: no network is made.
+
+    Raises:
+        InputError: as `load_preset`, but the weights are not looked at.
+    """
+    directory = find_preset(preset)
+    return predictor_config(read_settings(directory)["predictor"], directory)
+
+
+def find_preset(preset: str | Path) -> Path:
+    """The directory of a preset; one on the Hub is downloaded.
+
+    Raises:
+        InputError: no such preset, or it could not be downloaded.
+    """
+    if isinstance(preset, str) and preset.startswith(HUB_PREFIX):
+        return _download(preset.removeprefix(HUB_PREFIX))
+    if str(preset) in preset_names():
+        return PRESETS_DIRECTORY / str(preset)
+    if Path(preset).is_dir():
+        return Path(preset)
+    raise InputError(
+        f"A preset must be one of the shipped ones ({', '.join(preset_names()) or 'none'}), a "
+        f"directory with a {CONFIG_FILE}, or '{HUB_PREFIX}owner/name'. Received '{preset}'."
+    )
+
+
+def _download(repository: str) -> Path:
+    """The local copy of a preset on the Hugging Face Hub."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise InputError(
+            f"A preset on the Hub must be named '{HUB_PREFIX}owner/name'. Received "
+            f"'{HUB_PREFIX}{repository}'."
+        )
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise InputError(
+            f"'{HUB_PREFIX}{repository}' needs the package huggingface_hub. Install it with "
+            "`pip install huggingface_hub`, or download the preset and give its directory."
+        ) from None
+    try:
+        # Not the whole repository: it may hold other formats of the network.
+        files = [CONFIG_FILE, "*.npz", MODEL_CARD_FILE]
+        return Path(snapshot_download(repository, allow_patterns=files))
+    except Exception as error:  # the Hub's and the network's errors have no common class
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"'{HUB_PREFIX}{repository}' could not be downloaded. Check the name and the "
+            f"connection, or give a directory. The Hub said: {reason:.200}"
+        ) from None
+
+
+def read_settings(directory: Path) -> dict[str, Any]:
+    """The content of config.json, its entries of the types that the head of this module shows.
+
+    Raises:
+        InputError: there is none, or it is damaged or of another format.
+    """
+    path = directory / CONFIG_FILE
+    if not path.is_file():
+        raise InputError(
+            f"A preset's directory must hold a {CONFIG_FILE}; {directory} has none. Name another "
+            f"directory or a shipped preset: {', '.join(preset_names()) or 'none'}."
+        )
+    settings = read_json(path)
+    if settings.get("format") != FORMAT:
+        raise InputError(
+            f"This version reads presets of format {FORMAT}. Update fctsfn_tf, or download a "
+            f"preset made for it. Received format {settings.get('format')!r} in {path}."
+        )
+    kinds = {"builder": str, "arguments": dict, "predictor": dict, "weights": dict}
+    for name, kind in kinds.items():
+        if not isinstance(settings.get(name), kind):
+            raise InputError(
+                f"{path} must have an entry '{name}' of type {kind.__name__}. Download the preset "
+                f"again. Received {settings.get(name)!r:.80}."
+            )
+    return settings
+
+
+def predictor_config(fields: dict[str, Any], directory: Path) -> PredictorConfig:
+    """The settings of a preset's "predictor".
+
+    Raises:
+        InputError: an unknown one, or a value out of its range.
+    """
+    try:
+        return PredictorConfig(**fields)
+    except TypeError:
+        known = inspect.signature(PredictorConfig).parameters
+        unknown = ", ".join(sorted(set(fields) - set(known)))
+        raise InputError(
+            f"'predictor' in {directory / CONFIG_FILE} may set {', '.join(known)}. Update "
+            f"fctsfn_tf if the preset is newer. Received {unknown:.80}."
+        ) from None
+
+
+def checked_weights(entry: dict[str, Any], directory: Path) -> Path:
+    """The weight file that the entry "weights" names, of which the content is what that says.
+
+    Raises:
+        InputError: it is missing, not in the preset's directory, or another one.
+    """
+    name, expected = entry.get("file"), entry.get("sha256")
+    if not (isinstance(name, str) and re.fullmatch(r"[\w-][\w.-]*", name)):
+        raise InputError(
+            f"'weights' in {directory / CONFIG_FILE} must name a file of the same directory. "
+            f"Download the preset again. Received {name!r:.80}."
+        )
+    path = directory / name
+    if not path.is_file():
+        raise InputError(
+            f"The weight file {path} is missing. Download the preset again (with Git, run "
+            "`git lfs pull`)."
+        )
+    found = sha256_of(path)
+    if found != expected:
+        raise InputError(
+            f"{path} is not the file that {CONFIG_FILE} was written for: it is cut off or has been "
+            f"changed. Download the preset again. Expected SHA-256 {expected!s:.64}, received "
+            f"{found} ({path.stat().st_size} bytes)."
+        )
+    return path

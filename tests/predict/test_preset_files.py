@@ -1,0 +1,65 @@
+"""What can be known of a preset without making its network."""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import pytest
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.preset_files import (
+    DEFAULT_PRESET,
+    PRESETS_DIRECTORY,
+    checked_weights,
+    find_preset,
+    preset_config,
+    preset_facts,
+    read_settings,
+)
+
+CONFIG = PredictorConfig(working_size=96, threshold=0.4)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """A preset whose weights are no network's."""
+    directory = tmp_path / "tiny"
+    directory.mkdir()
+    (directory / "weights.npz").write_bytes(b"numbers")
+    settings = {
+        "format": 1,
+        "builder": "someone_elses",
+        "arguments": {"filters": 3},
+        "predictor": asdict(CONFIG),
+        "weights": {"file": "weights.npz", "sha256": hashlib.sha256(b"numbers").hexdigest()},
+    }
+    (directory / "config.json").write_text(json.dumps(settings))
+    (directory / "README.md").write_text("# Tiny\n")
+    return directory
+
+
+def test_the_default_preset_is_a_shipped_one():
+    assert find_preset(DEFAULT_PRESET) == PRESETS_DIRECTORY / DEFAULT_PRESET
+
+
+def test_a_directory_of_ones_own(directory):
+    assert find_preset(directory) == find_preset(str(directory)) == directory
+    assert preset_config(directory) == CONFIG
+    facts = preset_facts(directory)
+    assert (facts.name, facts.model_card, facts.builder) == ("tiny", "# Tiny\n", "someone_elses")
+    assert facts.arguments == {"filters": 3}
+    assert facts.weights_sha256 == hashlib.sha256(b"numbers").hexdigest()
+
+
+def test_a_preset_need_not_have_a_model_card(directory):
+    (directory / "README.md").unlink()
+    assert preset_facts(directory).model_card == ""
+
+
+def test_changed_weights_are_seen_without_reading_them(directory):
+    entry = read_settings(directory)["weights"]
+    assert checked_weights(entry, directory) == directory / "weights.npz"
+    (directory / "weights.npz").write_bytes(b"other numbers")
+    with pytest.raises(InputError, match="cut off or has been changed"):
+        preset_facts(directory)
