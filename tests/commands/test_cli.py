@@ -447,8 +447,7 @@ def test_csv_that_is_no_clicks_file(tmp_path, content, message):
 def light(monkeypatch):
     """Keras stays out: these commands are tested up to what they call."""
     monkeypatch.setattr(shared, "import_quietly", lambda: None)
-    presets = SimpleNamespace(DEFAULT_PRESET="the default")
-    monkeypatch.setitem(sys.modules, "fctsfn_tf.predict.presets", presets)
+    monkeypatch.setattr("fctsfn_tf.predict.preset_files.DEFAULT_PRESET", "the default")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The paper's tables and figures from made-up results and tiny data."""
 
-import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -185,8 +183,6 @@ def test_the_command_writes_tables_and_figures(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(reproduce, "figure", lambda workshop, number: (b"png", "said"))
     # Keras stays out: nothing is evaluated.
     monkeypatch.setattr(arguments, "import_quietly", lambda: None)
-    presets = SimpleNamespace(DEFAULT_PRESET="compact")
-    monkeypatch.setitem(sys.modules, "fctsfn_tf.predict.presets", presets)
     out = tmp_path / "out"
     shared = ["reproduce", "--results", str(tmp_path / "r"), "--output", str(out)]
     assert cli.main([*shared, "--table", "7", "--figure", "3"]) == 0

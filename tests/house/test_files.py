@@ -128,12 +128,14 @@ def test_a_directory_is_replaced_as_a_whole_and_only_where_asked(tmp_path):
 def test_a_failure_half_way_keeps_the_old_directory_and_leaves_no_rest(tmp_path, error):
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "old").touch()
-    with (
-        pytest.raises((type(error), InputError)),
-        new_directory(tmp_path / "export", overwrite=True) as directory,
-    ):
-        (directory / "new").touch()
-        raise error
+
+    def fail():
+        with new_directory(tmp_path / "export", overwrite=True) as directory:
+            (directory / "new").touch()
+            raise error
+
+    with pytest.raises((type(error), InputError)):
+        fail()
     assert os.listdir(tmp_path / "export") == ["old"]
     assert os.listdir(tmp_path) == ["export"]
 
