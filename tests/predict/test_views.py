@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fctsfn_tf.clicks.click import Click
-from fctsfn_tf.errors import InputError
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.views import Box, View, is_cut_off, network_size, next_view, whole_view
 
@@ -242,26 +241,6 @@ def test_an_object_that_has_grown_is_seen_whole_again():
     view = View(Box(90, 180, 160, 320), 192, 384)
     grown = object_at(Box(20, 20, 380, 580))
     assert next_view(view, grown, [Click(120, 250, True)], CONFIG) == whole_view(400, 600, CONFIG)
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        {"click_encoding": "gaussians"},
-        {"working_size": 31},
-        {"working_size": 384.0},
-        {"threshold": 1.0},
-        {"threshold": float("nan")},
-        {"zoom_expansion": 0.9},
-        {"zoom_min_size": True},
-        {"zoom_in": 1},
-        {"graph_cut": "no"},
-    ],
-)
-def test_settings_out_of_range(setting):
-    (name,) = setting
-    with pytest.raises(InputError, match=name):
-        PredictorConfig(**setting)
 
 
 def test_an_object_that_runs_out_of_the_box_is_cut_off():

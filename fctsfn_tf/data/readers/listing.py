@@ -61,18 +61,31 @@ def lines_of(path: Path) -> list[str]:
         ) from None
 
 
-def mask_of(masks: dict[str, Path], stem: str, directory: Path) -> Path:
-    """The mask of a photograph in a list.
+def images_with_masks(
+    image_folder: Path,
+    masks: dict[str, Path],
+    listed: Sequence[str] | None,
+    read: Callable[[Path], Objects],
+) -> list[AnnotatedImage]:
+    """The photographs <stem>.jpg of a folder, each with its mask file.
+
+    Args:
+        masks: {stem: path}, see `files_by_stem`.
+        listed: the stems of the photographs, in their order; None for all that have a mask.
+        read: a mask file → its objects.
 
     Raises:
-        InputError: there is none.
+        InputError: a listed photograph has no mask.
     """
-    if stem not in masks:
-        raise InputError(
-            f"Every photograph of a list must have its mask. Check that {printable(directory)} is "
-            f"complete. Received none for {printable(stem)}."
-        )
-    return masks[stem]
+    stems = sorted(masks) if listed is None else listed
+    for stem in stems:
+        if stem not in masks:
+            raise InputError(
+                "Every photograph of a list must have its mask. Check that "
+                f"{printable(image_folder.parent)} is complete. Received none for "
+                f"{printable(stem)}."
+            )
+    return [with_mask_file(stem, image_folder / f"{stem}.jpg", read, masks[stem]) for stem in stems]
 
 
 def with_mask_file(

@@ -10,7 +10,7 @@ from fctsfn_tf.data.annotated_images import AnnotatedImage
 from fctsfn_tf.data.mask_images import objects_of_labels
 from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.data.readers.layout import Layout, has_folders
-from fctsfn_tf.data.readers.listing import files_by_stem, listed_stems, mask_of, with_mask_file
+from fctsfn_tf.data.readers.listing import files_by_stem, images_with_masks, listed_stems
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
@@ -19,12 +19,7 @@ def read_sbd(directory: Path, split: str | None) -> list[AnnotatedImage]:
     """See `Layout.read`."""
     masks = files_by_stem(directory / "inst", (".mat",))
     listed = listed_stems(directory, split, directory)
-    return [
-        with_mask_file(
-            stem, directory / "img" / f"{stem}.jpg", _sbd_objects, mask_of(masks, stem, directory)
-        )
-        for stem in (sorted(masks) if listed is None else listed)
-    ]
+    return images_with_masks(directory / "img", masks, listed, _sbd_objects)
 
 
 def _sbd_objects(path: Path) -> Objects:

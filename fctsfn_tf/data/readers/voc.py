@@ -7,22 +7,14 @@ from pathlib import Path
 from fctsfn_tf.data.annotated_images import AnnotatedImage
 from fctsfn_tf.data.mask_images import read_index_map
 from fctsfn_tf.data.readers.layout import Layout, has_folders
-from fctsfn_tf.data.readers.listing import files_by_stem, listed_stems, mask_of, with_mask_file
+from fctsfn_tf.data.readers.listing import files_by_stem, images_with_masks, listed_stems
 
 
 def read_voc(directory: Path, split: str | None) -> list[AnnotatedImage]:
     """See `Layout.read`."""
     masks = files_by_stem(directory / "SegmentationObject", (".png",))
     listed = listed_stems(directory / "ImageSets" / "Segmentation", split, directory)
-    return [
-        with_mask_file(
-            stem,
-            directory / "JPEGImages" / f"{stem}.jpg",
-            read_index_map,
-            mask_of(masks, stem, directory),
-        )
-        for stem in (sorted(masks) if listed is None else listed)
-    ]
+    return images_with_masks(directory / "JPEGImages", masks, listed, read_index_map)
 
 
 LAYOUT = Layout(
