@@ -2,7 +2,8 @@
 
 Decoding is most of what a batch costs. `MemoryCache` keeps as many photographs as fit into a number
 of bytes; `DiskCache` keeps all of them as files that are mapped into memory, where threads,
-processes and later runs share them. A pixel takes 3 bytes, and an eighth for each object.
+processes and later runs share them. A pixel takes 3 bytes, and an eighth for each object: NumPy's
+own archives (.npz) cannot be mapped, and its arrays would take 1 for each object.
 """
 
 from __future__ import annotations

@@ -42,6 +42,9 @@ def mask_polygons(mask: np.ndarray) -> list[np.ndarray]:
 def polygon_mask(points: Sequence | np.ndarray, height: int, width: int) -> np.ndarray:
     """The pixels whose centres lie inside a polygon, by the even–odd rule.
 
+    OpenCV and Pillow also fill pixels that an edge only touches; scikit-image has this rule, but
+    nobody who only clicks should need it.
+
     Args:
         points: (N, 2) of (x, y) in pixels. Parts that lie outside of the photograph are cut off.
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from command_line import fails
 
-from fctsfn_tf.commands import cli
+from fctsfn_tf.commands import arguments, cli
 
 
 def test_benchmark(monkeypatch, light, capsys):
@@ -40,6 +40,20 @@ def test_help_and_version_import_nothing_heavy():
         )
         assert done.stdout.splitlines()[-1] == "set()"
         assert done.stderr == ""
+
+
+def test_keras_is_imported_without_its_greetings():
+    program = (
+        "import sys; from fctsfn_tf.commands import arguments\n"
+        "arguments.import_quietly()\n"
+        "print('keras' in sys.modules)"
+    )
+    variables = dict(os.environ)
+    variables.pop(arguments.TENSORFLOW_LOG_LEVEL, None)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=variables
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_the_module_is_the_command(tmp_path):

@@ -140,6 +140,27 @@ def test_a_failure_half_way_keeps_the_old_directory_and_leaves_no_rest(tmp_path,
     assert os.listdir(tmp_path) == ["export"]
 
 
+def test_if_the_new_directory_cannot_take_its_place_the_old_one_comes_back(tmp_path, monkeypatch):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "old").touch()
+    rename, renamed = os.rename, []
+
+    def fail_at_the_second(source, target):
+        renamed.append(target)
+        if len(renamed) == 2:
+            raise OSError(5, "Input/output error")
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", fail_at_the_second)
+    with (
+        pytest.raises(InputError, match="Input/output error"),
+        new_directory(tmp_path / "export", overwrite=True),
+    ):
+        pass
+    assert os.listdir(tmp_path / "export") == ["old"]
+    assert os.listdir(tmp_path) == ["export"]
+
+
 def test_a_place_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     check_place(tmp_path / "new" / "export")
