@@ -23,7 +23,7 @@ from fctsfn_tf.clicks.click_maps import (
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import as_rgb, read_image
-from fctsfn_tf.networks.encode_once import compiled_parts
+from fctsfn_tf.networks.encode_once import compiled_parts, named_inputs
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.presets import DEFAULT_PRESET, load_preset
 from fctsfn_tf.predict.views import View, is_cut_off, next_view, whole_view
@@ -105,7 +105,7 @@ class Predictor:
         """
         self.config = config
         self._encode, self._click = compiled_parts(model)
-        channels = model.input["click_maps"].shape[-1]
+        channels = named_inputs(model)["click_maps"].shape[-1]
         expected = CLICK_ENCODINGS[config.click_encoding]
         if channels != expected:
             raise InputError(

@@ -33,7 +33,7 @@ import keras
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
-from fctsfn_tf.networks.weights import load_variables, save_variables
+from fctsfn_tf.networks.weight_files import load_variables, save_variables
 from fctsfn_tf.predict.config import PredictorConfig
 
 # The preset that everything uses unless told otherwise.
