@@ -12,13 +12,10 @@ With it, `keras.models.load_model` knows every class that a file of these networ
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from fctsfn_tf.networks import saved_classes
 
 if TYPE_CHECKING:
     from fctsfn_tf.clicks.click import Click
@@ -109,16 +106,8 @@ _MODULES = {
 }
 # Modules under a name of their own: `recipes.COMPACT_INPUT`.
 _SHORT_NAMES = {"recipes": "training.recipes"}
-# Those that register classes with Keras: layers, models, losses, metrics and optimisers.
-_REGISTERING = (
-    "networks.layers",
-    "networks.compact",
-    "networks.encode_once",
-    "training.losses",
-    "training.streaming_metrics",
-    "training.optimizers",
-    "training.iterative_clicks",
-)
+
+saved_classes.register()
 
 
 def __getattr__(name: str) -> Any:
@@ -129,51 +118,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if "keras" in sys.modules:
-        _register_with_keras()
     globals()[name] = value  # so the next look-up does not come here
     return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _register_with_keras() -> None:
-    """Import every module that registers classes, unless one of them is just being imported."""
-    names = [f"{__name__}.{name}" for name in _REGISTERING]
-    loaded = [sys.modules[name] for name in names if name in sys.modules]
-    if not any(getattr(module.__spec__, "_initializing", False) for module in loaded):
-        for name in names:
-            import_module(name)
-
-
-class _AfterKeras(MetaPathFinder, Loader):
-    """Registers this package's classes as soon as the program imports Keras.
-
-    Keras looks the classes of a saved model up among those that were registered, and importing
-    Keras here, for a program that may never load a model, would take seconds.
-    """
-
-    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        if name != "keras":
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        if spec is not None:
-            self._loader, spec.loader = spec.loader, self
-        return spec
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__spec__.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        _register_with_keras()
-
-
-if "keras" in sys.modules:
-    _register_with_keras()
-else:
-    sys.meta_path.insert(0, _AfterKeras())

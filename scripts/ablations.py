@@ -42,9 +42,11 @@ from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.benchmark import cost
 from fctsfn_tf.files import atomic_write
+from fctsfn_tf.networks.encode_once import named_inputs
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, freeze_tslfn
 from fctsfn_tf.networks.layers import BilinearUpsampling, CropLike
-from fctsfn_tf.networks.weights import load_variables, save_variables, transfer_stage
+from fctsfn_tf.networks.stage_transfer import transfer_stage
+from fctsfn_tf.networks.weight_files import load_variables, save_variables
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training.callbacks import ClickEvaluation
@@ -191,7 +193,8 @@ def without_refining(network: keras.Model) -> keras.Model:
     """A compact network that answers with its score at 1/8."""
     score = network.get_layer("coarse_score").output
     score = BilinearUpsampling(8, dtype="float32", name="coarse_up")(score)
-    logits = CropLike(dtype="float32", name="coarse_crop")([score, network.input["click_maps"]])
+    click_maps = named_inputs(network)["click_maps"]
+    logits = CropLike(dtype="float32", name="coarse_crop")([score, click_maps])
     return keras.Model(network.input, logits)
 
 

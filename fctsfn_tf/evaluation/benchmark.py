@@ -20,7 +20,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.benchmark_peers import PEERS, made_up_clicks, made_up_photograph
 from fctsfn_tf.evaluation.segmenters import Segment
 from fctsfn_tf.networks.compact import ClickAttention
-from fctsfn_tf.networks.encode_once import compiled_parts, split
+from fctsfn_tf.networks.encode_once import compiled_parts, named_inputs, split
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 
 # The size MSRN is trained at (paper §3.3).
@@ -307,7 +307,7 @@ def seconds_per_part(
         rng: draws an image and click maps.
     """
     image_part, click_part = compiled_parts(model)
-    channels = model.input["click_maps"].shape[-1]
+    channels = named_inputs(model)["click_maps"].shape[-1]
     image = ops.convert_to_tensor(rng.uniform(0, 255, (1, height, width, 3)), "float32")
     click_maps = ops.convert_to_tensor(rng.uniform(0, 1, (1, height, width, channels)), "float32")
     features = keras.tree.flatten(image_part(image))

@@ -20,8 +20,9 @@ import keras
 from keras import layers, ops
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.encode_once import IMAGE_FEATURES_PREFIX
 from fctsfn_tf.networks.layers import BilinearUpsampling, CropLike, PadToMultiple
-from fctsfn_tf.networks.weights import load_variables
+from fctsfn_tf.networks.weight_files import load_variables
 
 # MobileNetV2's layers read by the pyramid, from 1/2 to 1/32. The expanded activations are wide,
 # but only the image part pays for that.
@@ -97,8 +98,9 @@ def compact_network(
         name: of the model.
 
     Returns:
-        A functional model. Inputs: {"image": (B, H, W, 3) float32 RGB in [0, 255], "click_maps":
-        (B, H, W, 3) float32 in [0, 1]: positive disks, negative disks, previous probability}.
+        A functional model. Inputs, by name or in this order: "image" (B, H, W, 3) float32 RGB in
+        [0, 255]; "click_maps" (B, H, W, 3) float32 in [0, 1]: positive disks, negative disks,
+        previous probability.
         Output: foreground logits (B, H, W, 1) float32. Any height and width; multiples of 32 cost
         no padding. The layer "coarse_score" holds the logits at 1/8.
 
@@ -118,14 +120,14 @@ def compact_network(
     taps = _mobilenet_v2(x, backbone_weights, alpha)
     pyramid = _pyramid(taps)  # 1/2 … 1/32, WIDTHS channels
     image_halves = [
-        _image_half(pyramid[0], WIDTHS[0], 0, "half"),  # (B, H/2, W/2, 16)
-        _image_half(pyramid[1], WIDTHS[1], 1, "quarter"),  # (B, H/4, W/4, 32)
-        _image_half(pyramid[2], WIDTHS[2], 2, "eighth"),  # (B, H/8, W/8, 64)
-        _image_half(pyramid[3], WIDTHS[3], 3, "sixteenth"),  # (B, H/16, W/16, 128)
-        _image_half(pyramid[4], WIDTHS[4], 4, "thirty_second"),  # (B, H/32, W/32, 160)
+        _image_half(pyramid[0], WIDTHS[0], "half"),  # (B, H/2, W/2, 16)
+        _image_half(pyramid[1], WIDTHS[1], "quarter"),  # (B, H/4, W/4, 32)
+        _image_half(pyramid[2], WIDTHS[2], "eighth"),  # (B, H/8, W/8, 64)
+        _image_half(pyramid[3], WIDTHS[3], "sixteenth"),  # (B, H/16, W/16, 128)
+        _image_half(pyramid[4], WIDTHS[4], "thirty_second"),  # (B, H/32, W/32, 160)
     ]
-    queries = _image_half(pyramid[3], ATTENTION_WIDTH, 5, "queries")
-    keys = _image_half(pyramid[3], ATTENTION_WIDTH, 6, "keys")
+    queries = _image_half(pyramid[3], ATTENTION_WIDTH, "queries")
+    keys = _image_half(pyramid[3], ATTENTION_WIDTH, "keys")
 
     # ---- Interaction stream: runs per click ----------------------------------------------------
     maps = PadToMultiple(32, name="pad_click_maps")(click_maps)
@@ -171,7 +173,8 @@ def compact_network(
     x = layers.Conv2D(1, 3, padding="same", name="refined_score")(x)  # (B, H/2, W/2, 1)
     x = BilinearUpsampling(2, name="refined_up")(x)
     logits = CropLike(name="crop", dtype="float32")([x, click_maps])  # (B, H, W, 1)
-    return keras.Model({"image": image, "click_maps": click_maps}, logits, name=name)
+    # A list: Keras would sort a dictionary by name, click maps first.
+    return keras.Model([image, click_maps], logits, name=name)
 
 
 def freeze_backbone(network: keras.Model) -> None:
@@ -237,10 +240,10 @@ def _pyramid(taps: list) -> list:
     return levels
 
 
-def _image_half(x: Any, filters: int, index: int, what: str) -> Any:
+def _image_half(x: Any, filters: int, what: str) -> Any:
     """The image's half of a fusing 1×1 convolution; here the image part ends."""
     x = _linear(x, filters, f"{what}_image")
-    return layers.Identity(name=f"image_features_{index}_{what}")(x)
+    return layers.Identity(name=f"{IMAGE_FEATURES_PREFIX}{what}")(x)
 
 
 def _linear(x: Any, filters: int, name: str) -> Any:

@@ -6,6 +6,7 @@ share every variable with the whole network: train or load any of the three, the
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from collections.abc import Callable
@@ -15,8 +16,8 @@ import keras
 
 from fctsfn_tf.errors import InputError
 
-# Identity layers with this prefix, `image_features_<i>_<what>`, mark what crosses from the image
-# part to the click part.
+# Identity layers with this prefix, `image_features_<what>`, mark what crosses from the image part
+# to the click part.
 IMAGE_FEATURES_PREFIX = "image_features_"
 
 
@@ -29,35 +30,70 @@ class ImagePart(keras.Model):
         return features if isinstance(features, list) else [features]
 
 
-# Model → its compiled image part and click part, shared by all that use it.
-_parts: weakref.WeakKeyDictionary[keras.Model, tuple[Callable, Callable]]
+# Model → its image part and click part, and → the same compiled. They are made once per model,
+# because each time a part is made, the layers it shares remember one more call; and they live as
+# long as the model, to which they hold no reference.
+_parts: weakref.WeakKeyDictionary[keras.Model, tuple[keras.Model, keras.Model]]
 _parts = weakref.WeakKeyDictionary()
-_parts_lock = threading.Lock()
+_compiled_parts: weakref.WeakKeyDictionary[keras.Model, tuple[Callable, Callable]]
+_compiled_parts = weakref.WeakKeyDictionary()
+_parts_lock = threading.RLock()
 
 
 def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """The image part and the click part of a network.
+    """The image part and the click part of a network, the same two at every call.
 
     Args:
-        model: a network with inputs {"image": (B, H, W, 3), "click_maps": (B, H, W, C)} whose
-            crossing tensors pass through `keras.layers.Identity` layers named
-            `image_features_<i>_<what>`, i = 0, 1, …
+        model: a network with inputs "image" (B, H, W, 3) and "click_maps" (B, H, W, C), as a list
+            of inputs of these names or as a dictionary, whose crossing tensors pass through
+            `keras.layers.Identity` layers named `image_features_<what>`.
 
     Returns:
-        image_part: image → list of feature tensors, in the order of i.
+        image_part: image → list of feature tensors, in the order of the names of their layers:
+            alphabetical, but runs of digits count as numbers (`bottleneck2`, `bottleneck10`,
+            `conv5_1`). So the order is the same however the network was built, read or folded.
         click_part: [*features, click_maps] → what the whole network returns. Its inputs are named
-            `features_<i>_<what>` and `click_maps`.
+            `features_<what>` and `click_maps`.
 
     Raises:
         InputError: the network has other inputs or no such layers, or something of the image
             reaches the output beside them.
     """
-    inputs = model.input
-    if not isinstance(inputs, dict) or set(inputs) != {"image", "click_maps"}:
+    with _parts_lock:
+        if model not in _parts:
+            _parts[model] = _split(model)
+        return _parts[model]
+
+
+def compiled_parts(model: keras.Model) -> tuple[Callable, Callable]:
+    """The two parts of `split` as quick functions of tensors with a batch of one, any size.
+
+    They are made once per model and may be called from many threads at once. Changed weights
+    count from the next call on.
+
+    Raises:
+        InputError: see `split`.
+    """
+    with _parts_lock:
+        if model not in _compiled_parts:
+            image_part, click_part = split(model)
+            _compiled_parts[model] = _compiled(image_part), _compiled(click_part)
+        return _compiled_parts[model]
+
+
+def named_inputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """The inputs of a network by name, whether it takes a list or a dictionary of them."""
+    if isinstance(model.input, dict):
+        return model.input
+    return {tensor.name: tensor for tensor in model.inputs}
+
+
+def _split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    inputs = named_inputs(model)
+    if set(inputs) != {"image", "click_maps"}:
         raise InputError(
             "A network to split must take the inputs {'image', 'click_maps'}. Build it with "
-            "fctsfn_tf.networks.fctsfn. Received "
-            f"'{model.name}' with inputs {[t.name for t in keras.tree.flatten(inputs)]}."
+            f"fctsfn_tf.networks.fctsfn. Received '{model.name}' with inputs {list(inputs)}."
         )
     layers = image_feature_layers(model)
     features = [layer.output for layer in layers]
@@ -92,7 +128,7 @@ def _click_part(model: keras.Model, layers: list[keras.layers.Identity]) -> kera
     def call_or_replace(layer: keras.layers.Layer, *args, **kwargs) -> keras.KerasTensor:
         return features[layer.name] if layer.name in features else layer(*args, **kwargs)
 
-    inputs = [*model.input.values(), *features.values()]
+    inputs = [*model.inputs, *features.values()]
     graph = keras.models.clone_model(
         keras.Model(inputs, model.output),
         input_tensors=inputs,
@@ -100,54 +136,41 @@ def _click_part(model: keras.Model, layers: list[keras.layers.Identity]) -> kera
         call_function=call_or_replace,
     )
     return keras.Model(
-        [*features.values(), model.input["click_maps"]],
+        [*features.values(), named_inputs(model)["click_maps"]],
         graph.output,
         name=f"{model.name}_click_part",
     )
 
 
 def image_feature_layers(model: keras.Model) -> list[keras.layers.Identity]:
-    """The layers at which `split` cuts, in the order of their number.
+    """The layers at which `split` cuts, in its order.
 
     Raises:
-        InputError: there are none, or a name does not follow `image_features_<i>_<what>`.
+        InputError: there are none, or one is no Identity.
     """
     layers = [layer for layer in model.layers if layer.name.startswith(IMAGE_FEATURES_PREFIX)]
     if not layers:
         raise InputError(
-            f"'{model.name}' has no layer named '{IMAGE_FEATURES_PREFIX}<i>_<what>', so there is "
+            f"'{model.name}' has no layer named '{IMAGE_FEATURES_PREFIX}<what>', so there is "
             "nowhere to cut it. Pass what crosses from the image to the clicks through "
             f"keras.layers.Identity layers of that name. Received {len(model.layers)} other layers."
         )
-    return sorted(layers, key=_number)
+    for layer in layers:
+        if not isinstance(layer, keras.layers.Identity):
+            raise InputError(
+                f"A layer named '{IMAGE_FEATURES_PREFIX}…' must be a keras.layers.Identity. Rename "
+                f"or replace it. Received {type(layer).__name__} '{layer.name}'."
+            )
+    return sorted(layers, key=_words_and_numbers)
 
 
-def _number(layer: keras.layers.Layer) -> int:
-    """The <i> of a layer named `image_features_<i>_<what>`."""
-    digits = layer.name.removeprefix(IMAGE_FEATURES_PREFIX).split("_")[0]
-    if not (isinstance(layer, keras.layers.Identity) and digits.isdecimal()):
-        raise InputError(
-            f"A layer named '{IMAGE_FEATURES_PREFIX}…' must be a keras.layers.Identity with a "
-            "number after the prefix. Rename or replace it. "
-            f"Received {type(layer).__name__} '{layer.name}'."
-        )
-    return int(digits)
+def _words_and_numbers(layer: keras.layers.Layer) -> list[str | int]:
+    """A layer's name for sorting: every second part is a number, so that 2 is before 10.
 
-
-def compiled_parts(model: keras.Model) -> tuple[Callable, Callable]:
-    """The two parts of `split` as quick functions of tensors with a batch of one, any size.
-
-    They are made once per model and may be called from many threads at once. Changed weights
-    count from the next call on.
-
-    Raises:
-        InputError: see `split`.
+    Earlier versions put a number in front, `image_features_<i>_<what>`; their order is kept.
     """
-    with _parts_lock:
-        if model not in _parts:
-            image_part, click_part = split(model)
-            _parts[model] = _compiled(image_part), _compiled(click_part)
-        return _parts[model]
+    parts = re.split(r"(\d+)", layer.name)
+    return [int(part) if part.isdecimal() else part for part in parts]
 
 
 def _compiled(part: keras.Model) -> Callable[[Any], Any]:

@@ -5,8 +5,9 @@
     SSFCN      one stream over image and click maps together (Xu 2016)    §4.2, Tables 1–3
     TSLFNMinus no interaction stream: the maps join at pool4              §4.2, Fig. 3
 
-Every network takes {"image": (B, H, W, 3) RGB in [0, 255], "click_maps": (B, H, W, 2) distances in
-[0, 255]} and returns foreground logits (B, H, W, 1), for any height and width.
+Every network takes "image" (B, H, W, 3), RGB in [0, 255], and "click_maps" (B, H, W, 2), distances
+in [0, 255], by these names or in this order, and returns foreground logits (B, H, W, 1), for any
+height and width.
 
 One deviation from the released Caffe network: all convolutions have `same` padding (so fc6, 7×7, is
 padded by 3), where Caffe pads conv1_1 by 100 pixels and crops by offsets afterwards. Weights and
@@ -14,7 +15,8 @@ their counts are the same, the work is far less, and only a rim near the border 
 
 Late fusion is linear: a convolution over concat(image, interaction) is built as the sum of a
 convolution `…_image` (no bias) and one `…_interaction`. The image half is computed once per image;
-`encode_once.split` cuts there.
+`encode_once.split` cuts there. Functions called `fusing_…` take a pair of streams, all others take
+one tensor.
 """
 
 from __future__ import annotations
@@ -27,14 +29,16 @@ from keras import layers
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.encode_once import IMAGE_FEATURES_PREFIX
 from fctsfn_tf.networks.layers import (
     BilinearUpsampling,
     CropLike,
     ForegroundLogit,
+    FreezableDropout,
     MeanSubtraction,
     PadToMultiple,
 )
-from fctsfn_tf.networks.weights import initialise_from_vgg16, pretrained_vgg16
+from fctsfn_tf.networks.vgg16_weights import initialise_from_vgg16, pretrained_vgg16
 
 # Filters of the 3×3 convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D).
 VGG16_BLOCKS = {
@@ -57,19 +61,13 @@ REFINING_FILTERS = 64
 REFINING_DROPOUT = 0.5
 # How the names of its layers begin.
 MSRN_PREFIXES = ("bottleneck", "refine", "score_bn")
+MSRN_CONVOLUTION = {"use_bias": False, "kernel_initializer": "he_normal"}
 BATCH_NORM_EPSILON = 1e-5  # Caffe's default, which the released network keeps
 
 # Means that the released Caffe network subtracts: image in BGR, click maps positive, negative.
 BGR_MEAN = (104.00699, 116.66877, 122.67892)
 CLICK_MAPS_MEAN = (166.90557, 147.47697)
 COARSEST_STRIDE = 32
-
-# Layers that can fuse the streams; the place here is the <i> of `image_features_<i>_<what>`.
-FUSING_LAYERS = (
-    *("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1", "fc6"),
-    *("score_pool4", "score_pool3"),
-    *("bottleneck1", "bottleneck2", "bottleneck3", "bottleneck4"),
-)
 
 
 class Pair(NamedTuple):
@@ -96,7 +94,7 @@ def FCTSFN(
         name: of the model.
 
     Returns:
-        {"image": (B, H, W, 3), "click_maps": (B, H, W, 2)} → logits (B, H, W, 1) float32.
+        "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
 
     Raises:
         InputError: an unknown backbone, or `weights` that cannot be had.
@@ -112,10 +110,10 @@ def FCTSFN(
             f"Choose one of them. Received {backbone!r}."
         )
     inputs = network_inputs()
-    features = two_streams(inputs, depth=4, alpha=alpha)
-    features = fusion_net(features, depth=4, alpha=alpha)
-    score = score_at_full_resolution(features, stride=8)  # (B, H, W, 2)
-    score = multi_scale_refining(features, score, alpha)  # (B, H, W, 2)
+    streams = two_streams(inputs, depth=4, alpha=alpha)
+    fused = fusion_net(streams["pool4"], depth=4, alpha=alpha)
+    score = score_at_full_resolution(streams, fused, stride=8)  # (B, H, W, 2)
+    score = multi_scale_refining(streams, fused, score, alpha)  # (B, H, W, 2)
     return finished_network(inputs, score, weights, name)
 
 
@@ -139,7 +137,7 @@ def TSLFN(
         name: of the model.
 
     Returns:
-        {"image": (B, H, W, 3), "click_maps": (B, H, W, 2)} → logits (B, H, W, 1) float32.
+        "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
 
     Raises:
         InputError: another stride, depth or alpha, or `weights` that cannot be had.
@@ -151,9 +149,9 @@ def TSLFN(
             f"depth 0 is called SSFCN. Received depth={depth!r}."
         )
     inputs = network_inputs()
-    features = two_streams(inputs, depth, alpha)
-    features = fusion_net(features, depth, alpha)
-    score = score_at_full_resolution(features, stride)
+    streams = two_streams(inputs, depth, alpha)
+    fused = fusion_net(streams[f"pool{depth}"], depth, alpha)
+    score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
 
@@ -174,9 +172,9 @@ def SSFCN(
     """
     check_stride(stride)
     inputs = network_inputs()
-    features = two_streams(inputs, depth=0, alpha=alpha)
-    features = fusion_net(features, depth=0, alpha=alpha)
-    score = score_at_full_resolution(features, stride)
+    streams = two_streams(inputs, depth=0, alpha=alpha)
+    fused = fusion_net(streams["pool0"], depth=0, alpha=alpha)
+    score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
 
@@ -199,14 +197,15 @@ def TSLFNMinus(
     inputs = network_inputs()
     prepared = prepare(inputs)
     image = vgg16_blocks(prepared.image, range(1, 5), alpha, suffix="_image")
-    features = {
+    streams = {
         pool: Pair(
-            image[pool], layers.AveragePooling2D(factor, name=f"resized_{factor}")(prepared[1])
+            image[pool],
+            layers.AveragePooling2D(factor, name=f"resized_{factor}")(prepared.interaction),
         )
         for pool, factor in (("pool3", 8), ("pool4", 16))
     }
-    features = fusion_net(features, depth=4, alpha=alpha)
-    score = score_at_full_resolution(features, stride)
+    fused = fusion_net(streams["pool4"], depth=4, alpha=alpha)
+    score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
 
@@ -227,7 +226,7 @@ def check_stride(stride: int) -> None:
 
 
 def network_inputs() -> dict[str, keras.KerasTensor]:
-    """The two inputs, of any size."""
+    """The two inputs by name, of any size, in the order of the network's."""
     return {
         "image": keras.Input((None, None, 3), name="image"),
         "click_maps": keras.Input((None, None, 2), name="click_maps"),
@@ -261,27 +260,33 @@ def two_streams(inputs: dict[str, keras.KerasTensor], depth: int, alpha: float) 
     return {"pool0": prepared} | {key: Pair(image[key], interaction[key]) for key in image}
 
 
-def fusion_net(
-    features: dict[str, Pair], depth: int, alpha: float
-) -> dict[str, keras.KerasTensor | Pair]:
+def fusion_net(streams: Pair, depth: int, alpha: float) -> dict[str, keras.KerasTensor]:
     """The rest of VGG16 over both streams' `pool<depth>`, up to the score at stride 32.
 
+    Its first convolution fuses the streams; with depth 5 that is fc6.
+
     Returns:
-        `features`, those of the remaining blocks, and "score" (B, H/32, W/32, 2).
+        Features of the remaining blocks (see `vgg16_blocks`) and "score" (B, H/32, W/32, 2).
     """
-    features = features | vgg16_blocks(features[f"pool{depth}"], range(depth + 1, 6), alpha)
-    x = features["pool5"]  # (B, H/32, W/32, 512)
-    x = convolution(x, scaled(FC_FILTERS, alpha), 7, name="fc6")
+    features = {}
+    if depth < 5:
+        features |= fusing_vgg16_block(streams, depth + 1, alpha)
+        x = features[f"pool{depth + 1}"]
+        features |= vgg16_blocks(x, range(depth + 2, 6), alpha)
+        x = features["pool5"]  # (B, H/32, W/32, 512)
+        x = convolution(x, scaled(FC_FILTERS, alpha), 7, name="fc6")
+    else:
+        x = fusing_convolution(streams, scaled(FC_FILTERS, alpha), 7, name="fc6")
     x = layers.ReLU(name="relu6")(x)
-    x = layers.Dropout(FC_DROPOUT, name="dropout6")(x)
+    x = FreezableDropout(FC_DROPOUT, name="dropout6")(x)
     x = convolution(x, scaled(FC_FILTERS, alpha), 1, name="fc7")
     x = layers.ReLU(name="relu7")(x)
-    x = layers.Dropout(FC_DROPOUT, name="dropout7")(x)
+    x = FreezableDropout(FC_DROPOUT, name="dropout7")(x)
     return features | {"score": score_layer(x, name="score")}
 
 
 def score_at_full_resolution(
-    features: dict[str, keras.KerasTensor | Pair], stride: int
+    streams: dict[str, Pair], fused: dict[str, keras.KerasTensor], stride: int
 ) -> keras.KerasTensor:
     """Scores of pool4 and pool3 added to the coarse one, as `stride` asks; then full resolution.
 
@@ -290,28 +295,40 @@ def score_at_full_resolution(
 
     Source: Long et al., Fully Convolutional Networks, 2015 (paper's [11]); paper §3.3.
     """
-    score = features["score"]  # (B, H/32, W/32, 2)
+    score = fused["score"]  # (B, H/32, W/32, 2)
     if stride <= 16:
         score = BilinearUpsampling(2, name="score_up16")(score)
-        score_pool4 = score_layer(features["pool4"], name="score_pool4")
+        score_pool4 = score_of_pool("pool4", streams, fused)
         score = layers.Add(name="score_16s")([score, score_pool4])  # (B, H/16, W/16, 2)
     if stride == 8:
         score = BilinearUpsampling(2, name="score_up8")(score)
-        score_pool3 = score_layer(features["pool3"], name="score_pool3")
+        score_pool3 = score_of_pool("pool3", streams, fused)
         score = layers.Add(name="score_8s")([score, score_pool3])  # (B, H/8, W/8, 2)
     return BilinearUpsampling(stride, name="score_up")(score)
+
+
+def score_of_pool(
+    pool: str, streams: dict[str, Pair], fused: dict[str, keras.KerasTensor]
+) -> keras.KerasTensor:
+    """The score of a pooling layer, over both streams where they reach it, as in Fig. 2a."""
+    if pool in streams:
+        return fusing_score_layer(streams[pool], name=f"score_{pool}")
+    return score_layer(fused[pool], name=f"score_{pool}")
 
 
 # MSRN, Fig. 2b
 
 
 def multi_scale_refining(
-    features: dict[str, keras.KerasTensor | Pair], score: keras.KerasTensor, alpha: float
+    streams: dict[str, Pair],
+    fused: dict[str, keras.KerasTensor],
+    score: keras.KerasTensor,
+    alpha: float,
 ) -> keras.KerasTensor:
     """The refined score from five scales of TSLFN and its score, at full resolution.
 
     Args:
-        features: with the names in `REFINED_SCALES`.
+        streams, fused: between them with the names in `REFINED_SCALES`.
         score: (B, H, W, 2), from TSLFN.
         alpha: see `TSLFN`.
 
@@ -323,7 +340,10 @@ def multi_scale_refining(
     scales = []
     for i, (name, factor) in enumerate(REFINED_SCALES.items(), start=1):
         filters = scaled(BOTTLENECK_FILTERS, alpha)
-        x = normalised_convolution(features[name], filters, 1, name=f"bottleneck{i}")
+        if name in streams:
+            x = fusing_normalised_convolution(streams[name], filters, 1, name=f"bottleneck{i}")
+        else:
+            x = normalised_convolution(fused[name], filters, 1, name=f"bottleneck{i}")
         scales.append(BilinearUpsampling(factor, name=f"bottleneck{i}_up")(x))  # (B, H, W, 60)
     x = layers.Add(name="sum_of_scales")(scales)
     score = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name="score_bn")(score)
@@ -338,8 +358,9 @@ def multi_scale_refining(
 def freeze_tslfn(network: keras.Model) -> None:
     """Let only the MSRN of an FCTSFN learn; its TSLFN stays as it is, bit for bit (§3.3).
 
-    The TSLFN's layers are made untrainable and their dropout is turned off, so that in training
-    they compute what they compute in use. They have no BatchNorm.
+    The TSLFN's layers are made untrainable, which also turns their dropout off, so that in training
+    they compute what they compute in use. They have no BatchNorm. `network.trainable = True` undoes
+    all of it.
 
     Args:
         network: of `FCTSFN`; compile it afterwards.
@@ -356,15 +377,15 @@ def freeze_tslfn(network: keras.Model) -> None:
     for layer in network.layers:
         if layer not in refining:
             layer.trainable = False
-            if isinstance(layer, layers.Dropout):
-                layer.rate = 0.0
+            if type(layer) is layers.Dropout:  # of a `.keras` file from before FreezableDropout
+                layer.__class__ = FreezableDropout
 
 
 # The pieces they are made of
 
 
 def vgg16_blocks(
-    x: keras.KerasTensor | Pair, blocks: range, alpha: float, suffix: str = ""
+    x: keras.KerasTensor, blocks: range, alpha: float, suffix: str = ""
 ) -> dict[str, keras.KerasTensor]:
     """VGG16's conv-relu-pool blocks `blocks` over `x`.
 
@@ -373,47 +394,92 @@ def vgg16_blocks(
     """
     features = {}
     for block in blocks:
-        for i, filters in enumerate(VGG16_BLOCKS[block], start=1):
-            x = convolution(x, scaled(filters, alpha), 3, name=f"conv{block}_{i}{suffix}")
-            x = layers.ReLU(name=f"relu{block}_{i}{suffix}")(x)
-        features[f"conv{block}_{i}"] = x
-        x = layers.MaxPooling2D(2, name=f"pool{block}{suffix}")(x)
-        features[f"pool{block}"] = x
+        filters = scaled(VGG16_BLOCKS[block][0], alpha)
+        x = convolution(x, filters, 3, name=f"conv{block}_1{suffix}")
+        features |= rest_of_block(x, block, alpha, suffix)
+        x = features[f"pool{block}"]
     return features
 
 
+def fusing_vgg16_block(streams: Pair, block: int, alpha: float) -> dict[str, keras.KerasTensor]:
+    """One of VGG16's blocks over both streams: its first convolution fuses them.
+
+    Returns:
+        See `vgg16_blocks`.
+    """
+    filters = scaled(VGG16_BLOCKS[block][0], alpha)
+    x = fusing_convolution(streams, filters, 3, name=f"conv{block}_1")
+    return rest_of_block(x, block, alpha, suffix="")
+
+
+def rest_of_block(
+    x: keras.KerasTensor, block: int, alpha: float, suffix: str
+) -> dict[str, keras.KerasTensor]:
+    """What follows the first convolution of one of VGG16's blocks; see `vgg16_blocks`."""
+    x = layers.ReLU(name=f"relu{block}_1{suffix}")(x)
+    for i, filters in enumerate(VGG16_BLOCKS[block][1:], start=2):
+        x = convolution(x, scaled(filters, alpha), 3, name=f"conv{block}_{i}{suffix}")
+        x = layers.ReLU(name=f"relu{block}_{i}{suffix}")(x)
+    pool = layers.MaxPooling2D(2, name=f"pool{block}{suffix}")(x)
+    return {f"conv{block}_{len(VGG16_BLOCKS[block])}": x, f"pool{block}": pool}
+
+
 def convolution(
-    x: keras.KerasTensor | Pair, filters: int, kernel_size: int, name: str, **conv_arguments
+    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, **conv_arguments
 ) -> keras.KerasTensor:
-    """A convolution with `same` padding; over a pair, the sum of one convolution per stream.
+    """A convolution with `same` padding."""
+    return layers.Conv2D(filters, kernel_size, padding="same", name=name, **conv_arguments)(x)
+
+
+def fusing_convolution(
+    streams: Pair, filters: int, kernel_size: int, name: str, **conv_arguments
+) -> keras.KerasTensor:
+    """A convolution over both streams, as the sum of one convolution per stream.
 
     That sum equals a convolution over the concatenated pair, and its image half needs no click.
     """
-
-    def conv(name: str, **arguments) -> layers.Conv2D:
-        return layers.Conv2D(
-            filters, kernel_size, padding="same", name=name, **{**conv_arguments, **arguments}
-        )
-
-    if not isinstance(x, Pair):
-        return conv(name)(x)
-    image_half = conv(f"{name}_image", use_bias=False)(x.image)
-    crossing = f"image_features_{FUSING_LAYERS.index(name)}_{name}"
-    image_half = layers.Identity(name=crossing)(image_half)
-    interaction_half = conv(f"{name}_interaction")(x.interaction)
+    image_half = convolution(
+        streams.image,
+        filters,
+        kernel_size,
+        name=f"{name}_image",
+        **(conv_arguments | {"use_bias": False}),
+    )
+    image_half = layers.Identity(name=f"{IMAGE_FEATURES_PREFIX}{name}")(image_half)
+    interaction_half = convolution(
+        streams.interaction, filters, kernel_size, name=f"{name}_interaction", **conv_arguments
+    )
     return layers.Add(name=name)([image_half, interaction_half])
 
 
-def score_layer(x: keras.KerasTensor | Pair, name: str) -> keras.KerasTensor:
+def score_layer(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Scores of background and foreground; zero before training (§3.3)."""
     return convolution(x, NUM_CLASSES, 1, name, kernel_initializer="zeros")
 
 
+def fusing_score_layer(streams: Pair, name: str) -> keras.KerasTensor:
+    """Scores of background and foreground over both streams; zero before training (§3.3)."""
+    return fusing_convolution(streams, NUM_CLASSES, 1, name, kernel_initializer="zeros")
+
+
 def normalised_convolution(
-    x: keras.KerasTensor | Pair, filters: int, kernel_size: int, name: str
+    x: keras.KerasTensor, filters: int, kernel_size: int, name: str
 ) -> keras.KerasTensor:
     """MSRN's convolution without bias, BatchNorm and ReLU, with He's initialisation (§3.3)."""
-    x = convolution(x, filters, kernel_size, name, use_bias=False, kernel_initializer="he_normal")
+    x = convolution(x, filters, kernel_size, name, **MSRN_CONVOLUTION)
+    return batch_norm_relu(x, name)
+
+
+def fusing_normalised_convolution(
+    streams: Pair, filters: int, kernel_size: int, name: str
+) -> keras.KerasTensor:
+    """The same over both streams."""
+    x = fusing_convolution(streams, filters, kernel_size, name, **MSRN_CONVOLUTION)
+    return batch_norm_relu(x, name)
+
+
+def batch_norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """What follows each of MSRN's convolutions."""
     x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
@@ -427,7 +493,8 @@ def finished_network(
     """The network from its inputs to logits of the inputs' size, with weights where asked."""
     score = CropLike(name="cropped_score")([score, inputs["click_maps"]])
     logits = ForegroundLogit(name="logits", dtype="float32")(score)  # (B, H, W, 1)
-    model = keras.Model(inputs, logits, name=name)
+    # A list: Keras would sort a dictionary by name, click maps first.
+    model = keras.Model(list(inputs.values()), logits, name=name)
     if weights is not None:
         initialise_from_vgg16(model, pretrained_vgg16(weights))
     return model

@@ -151,3 +151,14 @@ class ForegroundLogit(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 1)
+
+
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
+class FreezableDropout(keras.layers.Dropout):
+    """Dropout that is off while the layer is not trainable, as Keras' BatchNormalization is.
+
+    So frozen layers compute in training what they compute in use, and learn as before afterwards.
+    """
+
+    def call(self, inputs, training=False):
+        return super().call(inputs, training=training and self.trainable)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fctsfn_tf.networks.encode_once import compiled_parts
+from fctsfn_tf.networks.encode_once import compiled_parts, named_inputs
 from fctsfn_tf.predict.engine import Engine
 
 
@@ -23,7 +23,7 @@ class KerasEngine(Engine):
         """
         self._image_part, self._click_part = compiled_parts(model)
         self.name = model.name
-        self.num_click_maps = model.input["click_maps"].shape[-1]
+        self.num_click_maps = named_inputs(model)["click_maps"].shape[-1]
 
     def encode(self, image: np.ndarray) -> list:
         """See `Engine.encode`; the features are tensors of the backend, on its device."""

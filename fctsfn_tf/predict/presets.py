@@ -19,7 +19,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import new_directory, sha256_of
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
-from fctsfn_tf.networks.weights import load_variables, save_variables
+from fctsfn_tf.networks.weight_files import load_variables, save_variables
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.preset_files import (
     CONFIG_FILE,

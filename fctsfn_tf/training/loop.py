@@ -29,7 +29,7 @@ import numpy as np
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, printable
-from fctsfn_tf.networks.weights import save_variables
+from fctsfn_tf.networks.weight_files import save_variables
 from fctsfn_tf.progress import progress_bar
 from fctsfn_tf.training.checkpoints import load_checkpoint, save_checkpoint
 from fctsfn_tf.training.click_dataset import Batch, ClickDataset

@@ -28,7 +28,8 @@ from fctsfn_tf.networks.compact import (
 )
 from fctsfn_tf.networks.fctsfn import FCTSFN, TSLFN, freeze_tslfn
 from fctsfn_tf.networks.layers import BilinearUpsampling
-from fctsfn_tf.networks.weights import load_variables, transfer_stage
+from fctsfn_tf.networks.stage_transfer import transfer_stage
+from fctsfn_tf.networks.weight_files import load_variables
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.presets import save_preset
 from fctsfn_tf.progress import progress_bar

@@ -15,7 +15,7 @@ from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.clicks.click_maps import distance_maps
 from fctsfn_tf.networks.encode_once import split
 from fctsfn_tf.networks.fctsfn import FCTSFN
-from fctsfn_tf.networks.weights import load_variables, save_variables
+from fctsfn_tf.networks.weight_files import load_variables, save_variables
 
 DATA = Path(__file__).resolve().parents[1] / "golden"
 WEIGHTS = DATA / "tiny_fctsfn_weights.npz"

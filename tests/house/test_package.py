@@ -14,10 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
 import fctsfn_tf
+from fctsfn_tf.networks import saved_classes
+from fctsfn_tf.networks.fctsfn import FCTSFN, TSLFN
+from fctsfn_tf.training.losses import NormalizedFocalAndIoULoss
+from fctsfn_tf.training.optimizers import CaffeSGD
+from fctsfn_tf.training.streaming_metrics import MaskIoU
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "fctsfn_tf"
@@ -36,6 +42,13 @@ def run_python(code: str, **variables: str) -> str:
     result = subprocess.run(command, capture_output=True, text=True, env=variables)
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def module_names() -> list[str]:
+    """Every module that can be imported with the libraries that are always there, dotted."""
+    paths = [path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py")]
+    names = (".".join(path.parts) for path in paths if path.name not in WITH_A_LIBRARY)
+    return sorted(name.removesuffix(".__init__") for name in names)
 
 
 def setup_cfg() -> configparser.ConfigParser:
@@ -83,6 +96,7 @@ def test_public_names_type_checker_imports_and_look_up_agree():
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module.startswith("fctsfn_tf.")
         for alias in node.names
+        if alias.name != "saved_classes"
     }
     assert imports == fctsfn_tf._MODULES
     assert sorted(imports) == sorted(fctsfn_tf.__all__)
@@ -100,10 +114,7 @@ def test_graph_cut_is_the_module_before_and_after_use():
 
 
 def test_every_module_imports_without_the_optional_libraries():
-    paths = [path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py")]
-    names = (".".join(path.parts) for path in paths if path.name not in WITH_A_LIBRARY)
-    modules = sorted(name.removesuffix(".__init__") for name in names)
-    backend = keras.backend.backend()
+    modules, backend = module_names(), keras.backend.backend()
     absent = {"maxflow", "huggingface_hub", "matplotlib", "scipy", "sklearn"}
     absent |= {"tensorflow", "jax", "torch"} - {backend}
     if find_spec("jax"):
@@ -124,6 +135,85 @@ def test_a_module_that_needs_a_library_says_how_to_get_it():
         "except ImportError as error: print(error)"
     )
     assert "pip install 'fctsfn-tf[datasets]'" in run_python(code)
+
+
+# Saved models
+
+
+@pytest.fixture(scope="module")
+def saved_models(tmp_path_factory):
+    """A folder of networks as `.keras` files, beside each its weights in an `.npz`."""
+    networks = {
+        "fctsfn": FCTSFN(alpha=0.125),
+        "compact": FCTSFN("mobilenet_v2", alpha=0.35),
+        "compiled": TSLFN(alpha=1 / 32),
+    }
+    networks["compiled"].compile(
+        CaffeSGD(1e-3), NormalizedFocalAndIoULoss(), metrics=[MaskIoU()], jit_compile=False
+    )
+    directory = tmp_path_factory.mktemp("saved")
+    for name, network in networks.items():
+        network.save(directory / f"{name}.keras")
+        np.savez(directory / f"{name}.npz", *network.get_weights())
+    return directory
+
+
+@pytest.mark.parametrize(
+    "first_lines",
+    [
+        "import fctsfn_tf, keras",
+        "import keras, fctsfn_tf",
+        "from fctsfn_tf import Predictor; import keras",
+        "from fctsfn_tf.networks import weight_files; import keras",
+    ],
+)
+def test_saved_models_load_in_a_new_process(first_lines, saved_models):
+    code = (
+        f"{first_lines}\n"
+        "import numpy as np\n"
+        "for name in ('fctsfn', 'compact', 'compiled'):\n"
+        f"    file = {str(saved_models)!r} + '/' + name\n"
+        "    network = keras.models.load_model(file + '.keras')\n"
+        "    with np.load(file + '.npz') as archive:\n"
+        "        for one, other in zip(network.get_weights(), archive.values(), strict=True):\n"
+        "            np.testing.assert_array_equal(one, other)\n"
+        "image, maps, target = (np.ones((1, 32, 32, channels)) for channels in (3, 2, 1))\n"
+        "names = [type(x).__name__ for x in (network.optimizer, network.loss)]\n"
+        "names += network.evaluate([image, maps], target, verbose=0, return_dict=True)\n"
+        "print(*names)"
+    )
+    printed = run_python(code, KERAS_BACKEND=keras.backend.backend())
+    assert printed.split() == ["CaffeSGD", "NormalizedFocalAndIoULoss", "iou", "loss"]
+
+
+def test_keras_is_told_of_the_classes_without_importing_them():
+    code = (
+        "import importlib.util, sys, fctsfn_tf\n"
+        "importlib.util.find_spec('keras')\n"  # only looking for Keras must not be taken for it
+        "import keras\n"
+        "print(sorted(name for name in sys.modules if name.startswith('fctsfn_tf.')))\n"
+        "print(sorted(name for name in keras.saving.get_custom_objects() if '>' in name))"
+    )
+    modules, names = run_python(code, KERAS_BACKEND=keras.backend.backend()).splitlines()
+    assert ast.literal_eval(modules) == ["fctsfn_tf.networks", "fctsfn_tf.networks.saved_classes"]
+    every = [name for names in saved_classes.CLASSES.values() for name in names]
+    assert ast.literal_eval(names) == sorted(f"fctsfn_tf>{name}" for name in every)
+
+
+def test_the_classes_that_keras_is_told_of_are_those_that_there_are():
+    code = (
+        "from importlib import import_module\n"
+        f"for name in {module_names()!r}: import_module(name)\n"
+        "import keras\n"
+        "found = keras.saving.get_custom_objects().items()\n"
+        "print({name: getattr(one, '__module__', None) for name, one in found if '>' in name})"
+    )
+    found = ast.literal_eval(run_python(code, KERAS_BACKEND=keras.backend.backend()))
+    assert found == {
+        f"fctsfn_tf>{name}": f"fctsfn_tf.{module}"
+        for module, names in saved_classes.CLASSES.items()
+        for name in names
+    }
 
 
 # Metadata

@@ -15,7 +15,7 @@ from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network, is_backbone
 from fctsfn_tf.networks.fctsfn import FCTSFN, MSRN_PREFIXES, TSLFN, freeze_tslfn
-from fctsfn_tf.networks.weights import load_variables
+from fctsfn_tf.networks.weight_files import load_variables
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
