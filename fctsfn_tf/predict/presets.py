@@ -83,7 +83,7 @@ def save_preset(
         arguments: what the builder was given, as JSON can hold it.
         config: how photographs and clicks are brought to it.
         model_card: Markdown for README.md: data, licence, measured results, known failures.
-        dtype: of the kernels in the file, see `weights.save_variables`.
+        dtype: of the kernels in the file, see `weight_files.save_variables`.
 
     Raises:
         InputError: the directory exists or its parent does not, the builder with these arguments

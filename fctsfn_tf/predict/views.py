@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.images.masks import bounding_box
 from fctsfn_tf.predict.config import PredictorConfig
 
 # Both sides of the network's input are multiples of its coarsest stride, so that it never pads and
@@ -197,12 +198,12 @@ def _object_box(
     probability: np.ndarray, clicks: Sequence[Click], config: PredictorConfig
 ) -> Box | None:
     """The enlarged box around the object, or None where no pixel is likely to be object."""
-    left, top, width, height = cv2.boundingRect((probability > EVEN_ODDS).view(np.uint8))
-    if width == 0:
+    top, left, bottom, right = bounding_box(probability > EVEN_ODDS)
+    if right == 0:
         return None
     positives = [click.pixel for click in clicks if click.is_positive]
-    rows = [top, top + height - 1, *(row for row, _ in positives)]
-    cols = [left, left + width - 1, *(col for _, col in positives)]
+    rows = [top, bottom - 1, *(row for row, _ in positives)]
+    cols = [left, right - 1, *(col for _, col in positives)]
     top, bottom = _enlarged(min(rows), max(rows) + 1, probability.shape[0], config)
     left, right = _enlarged(min(cols), max(cols) + 1, probability.shape[1], config)
     return Box(top, left, bottom, right)
