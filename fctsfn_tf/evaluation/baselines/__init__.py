@@ -1,7 +1,7 @@
 """The classical methods that the paper compares with (§4.3, Tables 6 and 7), and OpenCV's GrabCut.
 
 Each answers clicks as a network does: `segment(image, clicks, previous) → probability`, so that
-`evaluation.evaluate` runs over it unchanged. Their libraries are the extra `baselines`; each is
+`runner.evaluate` runs over it unchanged. Their libraries are the extra `baselines`; each is
 imported only when it computes.
 """
 
