@@ -1,4 +1,7 @@
-"""Results → tables to read: the summary as Markdown, and CSV with a line per object."""
+"""Results → tables to read: the summary as Markdown, and CSV with a line per object.
+
+Cells are not padded, as tabulate would: so the change of a number is the change of its line alone.
+"""
 
 from __future__ import annotations
 

@@ -2,8 +2,26 @@ import numpy as np
 import pytest
 
 from fctsfn_tf.evaluation.benchmark import timing
-from fctsfn_tf.evaluation.benchmark.timing import cost_by_size_and_clicks, seconds_per_part
+from fctsfn_tf.evaluation.benchmark.timing import (
+    WARM_UP_RUNS,
+    cost_by_size_and_clicks,
+    seconds_per_part,
+    timed,
+)
 from fctsfn_tf.networks.fctsfn import TSLFN
+
+
+def test_runs_that_warm_up_are_not_counted(monkeypatch):
+    class Timer:
+        def __init__(self, run, before_run):
+            assert (run, before_run) == (print, "pass")
+
+        def repeat(self, repeat, number):
+            assert (repeat, number) == (WARM_UP_RUNS + 3, 1)
+            return [100.0] * WARM_UP_RUNS + [1.0, 3.0, 2.0]
+
+    monkeypatch.setattr(timing.timeit, "Timer", Timer)
+    assert timed(print, 3) == pytest.approx((2.0, 2.9))
 
 
 def test_seconds_grow_with_the_work():

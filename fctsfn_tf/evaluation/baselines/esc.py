@@ -91,6 +91,7 @@ def _diagonal_rank(length: int) -> np.ndarray:
     Source: Christ, Pálvölgyi and Stojaković, "Consistent digital line segments", Discrete &
     Computational Geometry 47 (2012), arXiv:1009.2142; there for the 4-neighbourhood.
     """
+    # scipy.stats.qmc.Halton has these numbers too, but takes seconds to load.
     num_bits = length.bit_length()
     steps = np.arange(length)
     reversed_bits = sum((steps >> bit & 1) << (num_bits - 1 - bit) for bit in range(num_bits))
