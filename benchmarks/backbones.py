@@ -23,7 +23,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fctsfn_tf.evaluation.benchmark import cost
+from fctsfn_tf.evaluation.benchmark.cost import cost
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.encode_once import compiled_parts
 from fctsfn_tf.training.recipes import CompactRecipe

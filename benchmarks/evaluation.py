@@ -20,7 +20,9 @@ import cv2
 import numpy as np
 
 from fctsfn_tf.data.annotated_images import Sample
-from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate, evaluate_object
+from fctsfn_tf.evaluation.one_object import evaluate_object
+from fctsfn_tf.evaluation.protocol import PROTOCOLS
+from fctsfn_tf.evaluation.runner import evaluate
 
 HEIGHT, WIDTH = 60, 80
 CLICKS = 5

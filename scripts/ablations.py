@@ -40,7 +40,7 @@ from fctsfn_tf.commands.arguments import validation_names
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Dataset, Sample
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation.benchmark import cost
+from fctsfn_tf.evaluation.benchmark.cost import cost
 from fctsfn_tf.files import atomic_write
 from fctsfn_tf.networks.encode_once import named_inputs
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, freeze_tslfn

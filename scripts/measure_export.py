@@ -24,7 +24,8 @@ import numpy as np
 from fctsfn_tf.commands.arguments import validation_names
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.data.layouts import open_dataset
-from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate_object
+from fctsfn_tf.evaluation.one_object import evaluate_object
+from fctsfn_tf.evaluation.protocol import PROTOCOLS
 from fctsfn_tf.evaluation.segmenters import PredictorSegment
 
 NUM_CLICKS = 5

@@ -25,8 +25,9 @@ from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.evaluation.baselines.seeded_cut import CutParameters
 from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS
-from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.evaluation.metrics import number_of_clicks
+from fctsfn_tf.evaluation.one_object import evaluate_object
+from fctsfn_tf.evaluation.protocol import PROTOCOLS
 from fctsfn_tf.progress import progress_bar
 
 SMOOTHNESS = {f"γ = {value}": {"cut": CutParameters(value)} for value in (15, 50, 150)}

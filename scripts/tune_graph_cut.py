@@ -31,8 +31,9 @@ from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.commands.arguments import validation_names
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.data.layouts import open_dataset
-from fctsfn_tf.evaluation.evaluation import PROTOCOLS, Protocol, evaluate_object
 from fctsfn_tf.evaluation.metrics import iou
+from fctsfn_tf.evaluation.one_object import evaluate_object
+from fctsfn_tf.evaluation.protocol import PROTOCOLS, Protocol
 from fctsfn_tf.evaluation.segmenters import PredictorSegment, Segment
 from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
 

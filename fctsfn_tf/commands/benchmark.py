@@ -56,8 +56,8 @@ def _run_benchmark(arguments: argparse.Namespace) -> int:
     if arguments.plots is not None:
         return _plot(arguments)
     shared.import_quietly()
-    from fctsfn_tf.evaluation.benchmark import benchmark_table
-    from fctsfn_tf.evaluation.benchmark_peers import PEERS
+    from fctsfn_tf.evaluation.benchmark.benchmark_table import benchmark_table
+    from fctsfn_tf.evaluation.benchmark.peers import PEERS
 
     given: dict[str, object] = {"names": arguments.networks or None}
     if arguments.size is not None:
@@ -75,7 +75,7 @@ def _plot(arguments: argparse.Namespace) -> int:
     for path in files:
         check_writable(path, arguments.force)
     shared.import_quietly()
-    from fctsfn_tf.evaluation.benchmark import cost_by_size_and_clicks
+    from fctsfn_tf.evaluation.benchmark.timing import cost_by_size_and_clicks
     from fctsfn_tf.evaluation.plots import lines
     from fctsfn_tf.evaluation.segmenters import Segmenter
     from fctsfn_tf.predict.preset_files import DEFAULT_PRESET

@@ -23,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def _run_compare(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.evaluation.comparison import comparison_table
-    from fctsfn_tf.evaluation.results import read_results
+    from fctsfn_tf.evaluation.result_files import read_results
 
     print(comparison_table(read_results(arguments.first), read_results(arguments.second)))
     return shared.OK

@@ -11,9 +11,9 @@ from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.files import atomic_write, check_writable
 
 if TYPE_CHECKING:
-    from fctsfn_tf.evaluation.evaluation import Protocol
+    from fctsfn_tf.evaluation.protocol import Protocol
 
-# The keys of `baselines.BASELINES`, `benchmark_sets.BENCHMARK_SETS` and `evaluation.CHOICES`, which
+# The keys of `baselines.BASELINES`, `benchmark_sets.BENCHMARK_SETS` and `protocol.CHOICES`, which
 # take a while to import.
 BASELINE_NAMES = ("gc", "gm", "rw", "esc", "gsc", "grabcut")
 DATASET_NAMES = (
@@ -148,9 +148,11 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.data.benchmark_sets import BENCHMARK_SETS, FOLDER, open_benchmark_set
-    from fctsfn_tf.evaluation.evaluation import Shard, evaluate_dataset
-    from fctsfn_tf.evaluation.results import markdown, summarise, table_of_objects
+    from fctsfn_tf.evaluation.runner import evaluate_dataset
     from fctsfn_tf.evaluation.segmenters import Segmenter
+    from fctsfn_tf.evaluation.shards import Shard
+    from fctsfn_tf.evaluation.summary import summarise
+    from fctsfn_tf.evaluation.tables import markdown, table_of_objects
 
     protocol = _protocol(arguments)
     part = Shard(*arguments.shard) if arguments.shard else None
@@ -193,7 +195,7 @@ def _model_name(arguments: argparse.Namespace) -> str:
 
 def _protocol(arguments: argparse.Namespace) -> Protocol:
     """The named protocol with what the arguments say otherwise."""
-    from fctsfn_tf.evaluation.evaluation import PROTOCOLS
+    from fctsfn_tf.evaluation.protocol import PROTOCOLS
     from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS
 
     changes: dict[str, object] = {"is_jittered": arguments.jitter, "until": arguments.until}

@@ -23,7 +23,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _run_merge(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.evaluation.results import markdown, merge, read_results, write_results
+    from fctsfn_tf.evaluation.result_files import read_results, write_results
+    from fctsfn_tf.evaluation.shards import merge
+    from fctsfn_tf.evaluation.tables import markdown
 
     check_writable(arguments.output, arguments.force)
     results = merge([read_results(path) for path in arguments.shards])

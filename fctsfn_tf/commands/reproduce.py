@@ -11,7 +11,7 @@ from fctsfn_tf.commands.evaluate import shard
 from fctsfn_tf.files import atomic_write, check_writable
 
 if TYPE_CHECKING:
-    from fctsfn_tf.evaluation.reproduce import Workshop
+    from fctsfn_tf.evaluation.paper.workshop import Workshop
 
 TABLE_NUMBERS, FIGURE_NUMBERS = range(1, 8), range(3, 9)
 
@@ -75,7 +75,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def _run_reproduce(arguments: argparse.Namespace) -> int:
     shared.import_quietly()
     from fctsfn_tf.errors import InputError
-    from fctsfn_tf.evaluation.reproduce import figure, table
+    from fctsfn_tf.evaluation.paper.paper_figures import figure
+    from fctsfn_tf.evaluation.paper.paper_tables import table
 
     # In the order given, each once.
     protocols = dict.fromkeys(arguments.protocol or ("paper",))
@@ -104,8 +105,8 @@ def _run_reproduce(arguments: argparse.Namespace) -> int:
 
 def _workshop(arguments: argparse.Namespace, protocol: str) -> Workshop:
     from fctsfn_tf.errors import InputError
-    from fctsfn_tf.evaluation.evaluation import Shard
-    from fctsfn_tf.evaluation.reproduce import NETWORKS, Workshop
+    from fctsfn_tf.evaluation.paper.workshop import NETWORKS, Workshop
+    from fctsfn_tf.evaluation.shards import Shard
     from fctsfn_tf.predict.preset_files import DEFAULT_PRESET
 
     presets = dict(arguments.preset)

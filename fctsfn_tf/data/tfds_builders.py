@@ -206,7 +206,7 @@ def prepare(name: str, directory: str | Path, data_dir: str | Path) -> ObjectMas
 
 
 def dataset_of(builder: ObjectMasks, split: str) -> Dataset:
-    """A prepared split as a `Dataset`, for `ClickDataset` and `fctsfn_tf.evaluation.evaluation`.
+    """A prepared split as a `Dataset`, for `ClickDataset` and `fctsfn_tf.evaluation.runner`.
 
     Args:
         builder: prepared with `file_format="array_record"`, as `prepare` does.

@@ -9,7 +9,8 @@ import numpy as np
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.metrics import bootstrap_interval
-from fctsfn_tf.evaluation.results import Results, describe
+from fctsfn_tf.evaluation.results import Results
+from fctsfn_tf.evaluation.tables import describe
 
 # Numbers of clicks at which mean IoUs are compared, where both evaluations go so far.
 COMPARED_CLICKS = (1, 2, 3, 5, 10, 20)

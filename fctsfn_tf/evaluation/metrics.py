@@ -217,6 +217,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """The interval in which the mean of `values` lies by the percentile bootstrap.
 
+    `scipy.stats.bootstrap` gives the same, but SciPy is no part of the plain installation.
+
     Args:
         values: (N,) one number per object, N at least 1; for a paired comparison, the differences.
         rng: draws `BOOTSTRAP_SAMPLES` sets of N objects with replacement.

@@ -11,8 +11,9 @@ import numpy as np
 
 from fctsfn_tf.data.annotated_images import Sample
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate_object
 from fctsfn_tf.evaluation.metrics import number_of_clicks
+from fctsfn_tf.evaluation.one_object import evaluate_object
+from fctsfn_tf.evaluation.protocol import PROTOCOLS
 from fctsfn_tf.evaluation.segmenters import PredictorSegment
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Predictor

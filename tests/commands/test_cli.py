@@ -12,9 +12,9 @@ from fctsfn_tf.commands import arguments, cli
 def test_benchmark(monkeypatch, light, capsys):
     calls = []
     fake = SimpleNamespace(benchmark_table=lambda **given: calls.append(given) or "a table")
-    monkeypatch.setitem(sys.modules, "fctsfn_tf.evaluation.benchmark", fake)
+    monkeypatch.setitem(sys.modules, "fctsfn_tf.evaluation.benchmark.benchmark_table", fake)
     peers = SimpleNamespace(PEERS={"peer": None})
-    monkeypatch.setitem(sys.modules, "fctsfn_tf.evaluation.benchmark_peers", peers)
+    monkeypatch.setitem(sys.modules, "fctsfn_tf.evaluation.benchmark.peers", peers)
     assert cli.main(["benchmark"]) == 0
     assert capsys.readouterr().out == "a table\n"
     assert cli.main(["benchmark", "compact", "--size", "96x128", "--runs", "0", "--peers"]) == 0

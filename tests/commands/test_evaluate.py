@@ -15,11 +15,14 @@ from fctsfn_tf.data import benchmark_sets
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Sample
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation import evaluation
+from fctsfn_tf.evaluation import runner
 from fctsfn_tf.evaluation.baselines import BASELINES
 from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS
-from fctsfn_tf.evaluation.results import ObjectResult, Results, read_results, write_results
+from fctsfn_tf.evaluation.protocol import CHOICES, PROTOCOLS, Protocol
+from fctsfn_tf.evaluation.result_files import read_results, write_results
+from fctsfn_tf.evaluation.results import ObjectResult, Results
 from fctsfn_tf.evaluation.segmenters import Segmenter
+from fctsfn_tf.evaluation.shards import Shard
 
 HEIGHT, WIDTH = 40, 60
 
@@ -37,9 +40,9 @@ def evaluations(monkeypatch):
         calls.append((dataset, segmenter, protocol, options))
         value = np.nan if segmenter.name == "broken" else 1.0
         answer = lambda *_: np.where(gt_mask, value, 0.0)  # noqa: E731
-        return evaluation.evaluate([sample], answer, protocol, data="d", model="m")
+        return runner.evaluate([sample], answer, protocol, data="d", model="m")
 
-    monkeypatch.setattr(evaluation, "evaluate_dataset", evaluate_dataset)
+    monkeypatch.setattr(runner, "evaluate_dataset", evaluate_dataset)
     monkeypatch.setattr(benchmark_sets, "open_benchmark_set", lambda *given: given)
     return calls
 
@@ -49,7 +52,7 @@ def test_evaluate(tmp_path, light, evaluations, capsys):
     ((dataset, segmenter, protocol, options),) = evaluations
     assert dataset == (None, Path("folder"), None)
     assert segmenter == Segmenter("the default")
-    assert protocol == evaluation.PROTOCOLS["ritm"]
+    assert protocol == PROTOCOLS["ritm"]
     assert (options["data"], options["min_share"]) == ("folder", MIN_OBJECT_SHARE)
     assert (options["limit"], options["shard"], options["workers"]) == (None, None, 1)
     assert "| 90 % | 1.00 | 1.00 … 1.00 | 0 |" in capsys.readouterr().out
@@ -67,7 +70,7 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
     ((dataset, segmenter, protocol, options),) = evaluations
     assert dataset == ("voc2012", Path("DIR"), "train")
     assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2)
-    assert protocol == evaluation.Protocol(
+    assert protocol == Protocol(
         "paper",
         max_clicks=3,
         until=0.9,
@@ -79,7 +82,7 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
         "data": "voc2012",
         "min_share": 0.0,
         "limit": 2,
-        "shard": evaluation.Shard(2, 3),
+        "shard": Shard(2, 3),
         "workers": 4,
         "seed": 5,
         "output": names["output"],
@@ -121,15 +124,15 @@ def test_evaluate_a_classical_method_needs_no_network(monkeypatch, evaluations):
     monkeypatch.setattr(shared, "import_quietly", lambda: pytest.fail("network loaded"))
     for options in ("", "--protocol paper", "--protocol paper --graph-cut"):
         assert cli.main(["evaluate", "--data", "d", "--model", "gsc", *options.split()]) == 0
-    ritm, paper = evaluation.PROTOCOLS["ritm"], evaluation.PROTOCOLS["paper"]
+    ritm, paper = PROTOCOLS["ritm"], PROTOCOLS["paper"]
     assert [call[1] for call in evaluations] == [Segmenter("gsc")] * 3
-    assert [call[2] for call in evaluations] == [ritm, evaluation.Protocol("paper"), paper]
+    assert [call[2] for call in evaluations] == [ritm, Protocol("paper"), paper]
 
 
 def test_names_in_the_help_are_those_that_exist():
     assert tuple(BASELINES) == BASELINE_NAMES
     assert tuple(benchmark_sets.BENCHMARK_SETS) == DATASET_NAMES
-    assert evaluation.CHOICES == CHOICE_NAMES
+    assert CHOICES == CHOICE_NAMES
 
 
 def test_evaluate_help_gives_the_radius_of_the_seeds(capsys):
@@ -164,7 +167,7 @@ def test_evaluate_checks_before_the_network_is_loaded(monkeypatch, capsys, argum
 
 def test_compare_and_merge(tmp_path, light, evaluations, capsys):
     run = {"data": "d", "model": "m", "seed": 0, "num_cpus": 2, "versions": {}}
-    run["protocol"] = asdict(evaluation.PROTOCOLS["ritm"])
+    run["protocol"] = asdict(PROTOCOLS["ritm"])
     paths = [str(tmp_path / f"{index}.json") for index in (1, 2)]
     for index, path in enumerate(paths, 1):
         result = ObjectResult(f"o{index}", index, ious=(0.9,) * 20)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_up_results import run_of
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.comparison import comparison_table, differences, paired
@@ -10,15 +11,6 @@ from fctsfn_tf.evaluation.results import ObjectResult, Results
 
 def results_of(reached, data="set", until=None, max_clicks=20, failed=()):
     """Objects that reach 92 % at their click number in `reached` and have 40 % before."""
-    protocol = {
-        "rule": "ritm",
-        "threshold": 0.49,
-        "graph_cut": None,
-        "max_clicks": max_clicks,
-        "until": until,
-        "is_jittered": False,
-    }
-    run = {"data": data, "model": "m", "seed": 0, "shard": [1, 1], "num_cpus": 2}
     objects = []
     for name, number in reached.items():
         ious = (0.4,) * (number - 1) + (0.92,) * (max_clicks + 1 - number)
@@ -26,7 +18,7 @@ def results_of(reached, data="set", until=None, max_clicks=20, failed=()):
         objects.append(
             ObjectResult(name, ious=ious[: None if until is None else number], failure=failure)
         )
-    return Results({**run, "protocol": protocol}, tuple(objects))
+    return Results(run_of(until, max_clicks, data=data), tuple(objects))
 
 
 NAMES = [f"o{index}" for index in range(30)]

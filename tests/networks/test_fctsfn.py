@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation.benchmark import built_without_weights
+from fctsfn_tf.evaluation.benchmark.cost import built_without_weights
 from fctsfn_tf.networks import fctsfn as fctsfn_model
 from fctsfn_tf.networks.encode_once import split
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus

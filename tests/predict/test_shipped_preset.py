@@ -10,9 +10,10 @@ from PIL import Image
 from fctsfn_tf import Predictor, read_image
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
 from fctsfn_tf.data.layouts import open_dataset
-from fctsfn_tf.evaluation.evaluation import PROTOCOLS, evaluate
-from fctsfn_tf.evaluation.results import summarise
+from fctsfn_tf.evaluation.protocol import PROTOCOLS
+from fctsfn_tf.evaluation.runner import evaluate
 from fctsfn_tf.evaluation.segmenters import PredictorSegment
+from fctsfn_tf.evaluation.summary import summarise
 from fctsfn_tf.predict.preset_files import DEFAULT_PRESET, PRESETS_DIRECTORY
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -73,7 +73,10 @@ def _colours(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _likelihood(
     colours: np.ndarray, samples: np.ndarray, parameters: ColourParameters
 ) -> np.ndarray:
-    """Density of each of `colours` (N, 3), learnt from `samples` (M, 3); (N,) float64."""
+    """Density of each of `colours` (N, 3), learnt from `samples` (M, 3); (N,) float64.
+
+    scikit-learn's `score_samples` is its logarithm, by a slower way and with other last digits.
+    """
     if not len(samples):
         return np.ones(len(colours))
     mixture = _fitted_mixture(samples, parameters)

@@ -16,30 +16,12 @@ the paper's Tables 6 and 7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation.baselines.colour_models import (
-    DEFAULT_COLOURS,
-    ColourParameters,
-    object_probability,
-)
 from fctsfn_tf.evaluation.baselines.pixel_graph import NO_PARENT
-from fctsfn_tf.evaluation.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
-from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """The radius of the seeds in pixels, and see the classes of the other two."""
-
-    seed_radius: float = SEED_RADIUS
-    colours: ColourParameters = DEFAULT_COLOURS
-    cut: CutParameters = DEFAULT_CUT
-
+from fctsfn_tf.evaluation.baselines.seeded_cut import Parameters, cut_by_clicks
 
 DEFAULT_PARAMETERS = Parameters()
 
@@ -50,29 +32,11 @@ def segment(
     previous: np.ndarray | None = None,
     parameters: Parameters = DEFAULT_PARAMETERS,
 ) -> np.ndarray:
-    """The mask, as a probability of 0 or 1.
+    """The mask of least energy that is a star around the object's seeds; see `baselines`.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. The border of the image teaches the background's
-            colours too, but is not sure to be background. A negative click also cuts off what lies
-            behind it, seen from the nearest positive one.
-        previous: not used; every cut is made anew.
-        parameters: see `Parameters`.
-
-    Returns:
-        (H, W) float32 of 0 and 1; all 0 without a positive click.
-
-    Raises:
-        InputError: an image of another form, a click outside of it, or PyMaxflow, scikit-learn or
-            SciPy is not installed.
+    A negative click also cuts off what lies behind it, seen from the nearest positive one.
     """
-    seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
-    if not (seeds > 0).any():
-        return np.zeros(seeds.shape, np.float32)
-    probability = object_probability(image, with_background(seeds), parameters.colours)
-    parents = straight_parents(seeds > 0)
-    return seeded_cut(image, seeds, probability, parameters.cut, parents).astype(np.float32)
+    return cut_by_clicks(image, clicks, parameters, straight_parents)
 
 
 def straight_parents(is_seed: np.ndarray) -> np.ndarray:
@@ -127,6 +91,7 @@ def _diagonal_rank(length: int) -> np.ndarray:
     Source: Christ, Pálvölgyi and Stojaković, "Consistent digital line segments", Discrete &
     Computational Geometry 47 (2012), arXiv:1009.2142; there for the 4-neighbourhood.
     """
+    # scipy.stats.qmc.Halton has these numbers too, but takes seconds to load.
     num_bits = length.bit_length()
     steps = np.arange(length)
     reversed_bits = sum((steps >> bit & 1) << (num_bits - 1 - bit) for bit in range(num_bits))

@@ -59,19 +59,7 @@ def segment(
 ) -> np.ndarray:
     """D_background / (D_object + D_background): above 0.5 where the object is nearer.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Where none of them is, the border of the image is
-            seeded as background.
-        previous: not used.
-        parameters: see `Parameters`.
-
-    Returns:
-        (H, W) float32 in [0, 1]; all 0 without a positive click.
-
-    Raises:
-        InputError: an image of another form, a click outside of it, or SciPy or scikit-learn is not
-            installed.
+    See `baselines`. Where no click says otherwise, the border of the image is background.
     """
     seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
     if not (seeds > 0).any():

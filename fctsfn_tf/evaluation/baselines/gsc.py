@@ -16,40 +16,31 @@ doi:10.1109/CVPR.2010.5540073, §3. "GSC" in the paper's Tables 6 and 7.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from fctsfn_tf.clicks.click import Click
-from fctsfn_tf.evaluation.baselines.colour_models import (
-    DEFAULT_COLOURS,
-    ColourParameters,
-    object_probability,
-)
 from fctsfn_tf.evaluation.baselines.pixel_graph import (
     neighbour_pairs,
     per_image,
     shortest_paths,
     squared_differences,
 )
-from fctsfn_tf.evaluation.baselines.seeded_cut import DEFAULT_CUT, CutParameters, seeded_cut
-from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
+from fctsfn_tf.evaluation.baselines.seeded_cut import Parameters as SharedParameters
+from fctsfn_tf.evaluation.baselines.seeded_cut import cut_by_clicks
 from fctsfn_tf.images.minimum_cut import contrast_scale
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(SharedParameters):
     """
     Attributes:
-        seed_radius: in pixels.
         image_weight: γ_g in [0, 1), the image's share in the metric; 0 is plain distance. The
             default is that of the software published with Gulshan et al. (2010).
-        colours, cut: see their classes.
     """
 
-    seed_radius: float = SEED_RADIUS
     image_weight: float = 0.3
-    colours: ColourParameters = DEFAULT_COLOURS
-    cut: CutParameters = DEFAULT_CUT
 
 
 DEFAULT_PARAMETERS = Parameters()
@@ -61,29 +52,12 @@ def segment(
     previous: np.ndarray | None = None,
     parameters: Parameters = DEFAULT_PARAMETERS,
 ) -> np.ndarray:
-    """The mask, as a probability of 0 or 1.
+    """The mask of least energy that is a geodesic star around the object's seeds; see `baselines`.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. The border of the image teaches the background's
-            colours too, but is not sure to be background. A negative click also cuts off what is
-            reached through it.
-        previous: not used; every cut is made anew.
-        parameters: see `Parameters`.
-
-    Returns:
-        (H, W) float32 of 0 and 1; all 0 without a positive click.
-
-    Raises:
-        InputError: an image of another form, a click outside of it, or PyMaxflow, scikit-learn or
-            SciPy is not installed.
+    A negative click also cuts off what is reached through it.
     """
-    seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
-    if not (seeds > 0).any():
-        return np.zeros(seeds.shape, np.float32)
-    probability = object_probability(image, with_background(seeds), parameters.colours)
-    parents = geodesic_parents(image, seeds > 0, parameters.image_weight)
-    return seeded_cut(image, seeds, probability, parameters.cut, parents).astype(np.float32)
+    parents_of = partial(geodesic_parents, image, image_weight=parameters.image_weight)
+    return cut_by_clicks(image, clicks, parameters, parents_of)
 
 
 def geodesic_parents(image: np.ndarray, is_seed: np.ndarray, image_weight: float) -> np.ndarray:

@@ -8,7 +8,8 @@ Nested dissection: a line of pixels halves the image, shorter lines halve the ha
 to small tiles. The rest of the image sees a tile by the pixels around it alone, so that its own are
 eliminated, and a small dense network between those around is left; then the line between two tiles
 is eliminated, and so on up to the first line. A new seed changes its tile and the parts that hold
-it: after the first seeds on an image, more of them cost a small share of that.
+it: after the first seeds on an image, more of them cost a small share of that. SciPy's solvers
+would start anew with each.
 
 Source: George, "Nested dissection of a regular finite element mesh", SIAM Journal on Numerical
 Analysis 10 (1973), doi:10.1137/0710032.

@@ -42,20 +42,10 @@ def segment(
     previous: np.ndarray | None = None,
     parameters: Parameters = DEFAULT_PARAMETERS,
 ) -> np.ndarray:
-    """The mask, as a probability of 0 or 1. Sets the seed of OpenCV's random numbers.
+    """The mask as a probability of 0 or 1; see `baselines`.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Their discs are sure; of the rest is taken for
-            probably object what was object before, and for probably background all else.
-        previous: (H, W) float in [0, 1], the answer to the clicks before; None at the first click.
-        parameters: see `Parameters`.
-
-    Returns:
-        (H, W) float32 of 0 and 1; all 0 without a positive click.
-
-    Raises:
-        InputError: an image of another form, or a click outside of it.
+    The discs of the clicks are sure; of the rest is taken for probably object what was object
+    before, and for probably background all else. Sets the seed of OpenCV's random numbers.
     """
     seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
     if not (seeds > 0).any():

@@ -34,7 +34,8 @@ def per_image(compute: Callable) -> Callable:
     """`compute(image, *arguments)`, whose latest answer is kept and given again.
 
     An image is the same one if its pixels are: they are compared by their hash, which costs next to
-    nothing beside what is saved. The answer must not be changed.
+    nothing beside what is saved (`functools.lru_cache` cannot hash arrays). The answer must not be
+    changed.
     """
     kept: list[tuple] = []
 

@@ -57,20 +57,10 @@ def segment(
     previous: np.ndarray | None = None,
     parameters: Parameters = DEFAULT_PARAMETERS,
 ) -> np.ndarray:
-    """The probability that the walker meets the object first; it is object above 0.5.
+    """The probability that the walker meets the object first; see `baselines`.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        clicks: all clicks so far, oldest first. Where none of them is, the border of the image is
-            seeded as background.
-        previous: not used: the answer is exact wherever one starts from.
-        parameters: see `Parameters`.
-
-    Returns:
-        (H, W) float32 in [0, 1]; all 0 without a positive click.
-
-    Raises:
-        InputError: an image of another form or of more than `MAX_PIXELS`, or a click outside of it.
+    Where no click says otherwise, the border of the image is background. Images of more than
+    `MAX_PIXELS` are refused.
     """
     seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
     if seeds.size > MAX_PIXELS:

@@ -1,18 +1,26 @@
-"""The energy that GC, ESC and GSC share, and its minimum: a cut between the seeds."""
+"""What GC, ESC and GSC share: clicks → seeds → colours → the cut of least energy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.evaluation.baselines.colour_models import (
+    DEFAULT_COLOURS,
+    ColourParameters,
+    object_probability,
+)
 from fctsfn_tf.evaluation.baselines.pixel_graph import (
     NO_PARENT,
     neighbour_pairs,
     per_image,
     squared_differences,
 )
+from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS, seeds_from_clicks, with_background
 from fctsfn_tf.images.minimum_cut import contrast_scale
 
 
@@ -37,10 +45,41 @@ class CutParameters:
 DEFAULT_CUT = CutParameters()
 
 
+@dataclass(frozen=True)
+class Parameters:
+    """The radius of the seeds in pixels, and see the classes of the other two."""
+
+    seed_radius: float = SEED_RADIUS
+    colours: ColourParameters = DEFAULT_COLOURS
+    cut: CutParameters = DEFAULT_CUT
+
+
+def cut_by_clicks(
+    image: np.ndarray,
+    clicks: tuple[Click, ...],
+    parameters: Parameters,
+    parents_of: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+    """The mask of least energy, (H, W) float32 of 0 and 1; see `baselines`.
+
+    The border of the image teaches the background's colours too, but is not sure to be background.
+
+    Args:
+        parents_of: the object's seeds (H, W) bool → the parents of the star constraint, see
+            `seeded_cut`; None for no constraint.
+    """
+    seeds = seeds_from_clicks(image, clicks, parameters.seed_radius)
+    if not (seeds > 0).any():
+        return np.zeros(seeds.shape, np.float32)
+    probability = object_probability(image, with_background(seeds), parameters.colours)
+    parents = parents_of(seeds > 0) if parents_of else None
+    return seeded_cut(image, seeds, probability, parameters.cut, parents).astype(np.float32)
+
+
 def seeded_cut(
     image: np.ndarray,
     seeds: np.ndarray,
-    object_probability: np.ndarray,
+    probability: np.ndarray,
     parameters: CutParameters = DEFAULT_CUT,
     parents: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -57,7 +96,7 @@ def seeded_cut(
         image: (H, W, 3) uint8 RGB.
         seeds: (H, W) int8, 1 object, −1 background, 0 open. Where they contradict the star
             constraint, the contradiction that costs least remains.
-        object_probability: (H, W) float64 in [0, 1].
+        probability: (H, W) float64 in [0, 1], of the object by each pixel's colour.
         parameters: see `CutParameters`.
         parents: (H, W) int64, the number of each pixel's parent in row-major order, or `NO_PARENT`;
             None for no constraint.
@@ -73,8 +112,8 @@ def seeded_cut(
     """
     cut = _kept_cut(image, parameters.smoothness)
     with np.errstate(divide="ignore"):  # log 0 is cut off at max_cost
-        cost_of_object = np.minimum(-np.log(object_probability), parameters.max_cost)
-        cost_of_background = np.minimum(-np.log(1 - object_probability), parameters.max_cost)
+        cost_of_object = np.minimum(-np.log(probability), parameters.max_cost)
+        cost_of_background = np.minimum(-np.log(1 - probability), parameters.max_cost)
     # No cut that keeps to seeds and constraint can cost as much.
     infinite = 1 + 2 * (cut.total_smoothness + seeds.size * parameters.max_cost)
     cost_of_object[seeds < 0] = infinite

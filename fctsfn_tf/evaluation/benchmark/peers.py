@@ -2,7 +2,7 @@
 
 Each peer is given a photograph and clicks and returns what to time: the work on the photograph
 alone (None where there is none) and the work on the last click. Accuracy is another question, see
-`evaluation`.
+`runner`.
 """
 
 from __future__ import annotations

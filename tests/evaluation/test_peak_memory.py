@@ -1,0 +1,14 @@
+import sys
+
+import numpy as np
+import pytest
+
+from fctsfn_tf.evaluation.benchmark.peak_memory import PeakMemory
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is Linux' account")
+def test_peak_memory_is_what_was_held_in_between():
+    memory = PeakMemory()
+    held = np.ones(40_000_000, np.uint8)
+    del held
+    assert 35e6 < memory.peak_bytes() < 120e6

@@ -1,0 +1,41 @@
+"""Results from files, or evaluated on tiny data."""
+
+from dataclasses import replace
+
+import pytest
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.evaluation.paper import workshop as workshop_module
+from fctsfn_tf.evaluation.paper.paper_tables import table
+from fctsfn_tf.evaluation.paper.workshop import results_of
+from fctsfn_tf.evaluation.result_files import read_results
+from fctsfn_tf.evaluation.shards import Shard
+
+
+def test_what_is_missing_is_evaluated_once_where_the_data_is(workshop, data, monkeypatch):
+    shop = replace(workshop, data=data, until=0.9, limit=2)
+    found = results_of(shop, "grabcut", "OpenCV GrabCut")
+    assert len(found.objects) == 2
+    assert found.run["protocol"]["until"] == 0.9
+    path = workshop.results / "grabcut_grabcut_paper.json"
+    assert [result.ious for result in read_results(path).objects] == [
+        result.ious for result in found.objects
+    ]
+    monkeypatch.setattr(workshop_module, "evaluate_dataset", lambda *_, **__: pytest.fail("again"))
+    assert results_of(shop, "grabcut", "OpenCV GrabCut") == read_results(path)
+    for name, method in (("berkeley", "GC"), ("grabcut", "FCTSFN")):
+        with pytest.raises(InputError, match=r"no data in --data|no trained weights"):
+            results_of(shop, name, method)
+
+
+def test_shards_are_joined_when_all_are_there(workshop, data):
+    first, second = (replace(workshop, data=data, shard=Shard(index, 2)) for index in (1, 2))
+    for _ in range(2):  # the second time it has nothing to do
+        with pytest.raises(InputError, match="1 of 2 shards are there"):
+            results_of(first, "grabcut", "OpenCV GrabCut")
+    part = results_of(workshop, "grabcut", "OpenCV GrabCut")  # without data, what there is
+    assert [result.name for result in part.objects] == ["0", "2"]
+    assert "only 2 objects, from a part of 3 photographs" in table(workshop, 7)
+    for shop in (second, workshop):
+        whole = results_of(shop, "grabcut", "OpenCV GrabCut")
+        assert [result.name for result in whole.objects] == ["0", "1", "2"]
