@@ -167,6 +167,18 @@ def test_parts_die_with_their_network(make, rng):
     assert [one() for one in dead] == [None] * 4
 
 
+def test_compiled_parts_serve_a_network_that_is_frozen_or_changed_later(rng):
+    model = tiny_network()
+    image_part, click_part = compiled_parts(model)
+    for height in (6, 8, 10):  # another size is compiled anew
+        image, click_maps = arrays(rng, height)
+        whole = numpy_of(model({"image": image, "click_maps": click_maps}))
+        parts = numpy_of(click_part([*image_part(image), click_maps]))
+        np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-4)
+        model.get_layer("from_image").trainable = height != 6
+        model.get_layer("logits").kernel.assign(np.full((1, 1, 4, 1), height))
+
+
 def test_inputs_by_name():
     for is_dictionary in (True, False):
         inputs = named_inputs(tiny_network(inputs_are_named=is_dictionary))
