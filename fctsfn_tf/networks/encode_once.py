@@ -191,16 +191,15 @@ def _compiled(part: keras.Model) -> Callable[[Any], Any]:
     if backend == "jax":
         import jax
 
-        @jax.jit
-        def call(trainable, non_trainable, inputs):  # noqa: ANN001, ANN202 (nests of arrays)
-            return part.stateless_call(trainable, non_trainable, inputs, training=False)[0]
+        # Not `part.stateless_call`, which wants to know what is trainable: that may change.
+        variables = part.variables
 
-        trainable, non_trainable = part.trainable_variables, part.non_trainable_variables
-        return lambda inputs: call(
-            [variable.value for variable in trainable],
-            [variable.value for variable in non_trainable],
-            inputs,
-        )
+        @jax.jit
+        def call(values, inputs):  # noqa: ANN001, ANN202 (nests of arrays)
+            with keras.StatelessScope(zip(variables, values, strict=True)):
+                return part(inputs, training=False)
+
+        return lambda inputs: call([variable.value for variable in variables], inputs)
     import torch
 
     return torch.no_grad()(lambda inputs: part(inputs, training=False))

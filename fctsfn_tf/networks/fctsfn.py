@@ -359,8 +359,8 @@ def freeze_tslfn(network: keras.Model) -> None:
     """Let only the MSRN of an FCTSFN learn; its TSLFN stays as it is, bit for bit (§3.3).
 
     The TSLFN's layers are made untrainable, which also turns their dropout off, so that in training
-    they compute what they compute in use. They have no BatchNorm. `network.trainable = True` undoes
-    all of it.
+    they compute what they compute in use. They have no BatchNorm. Layers made trainable again drop
+    out again.
 
     Args:
         network: of `FCTSFN`; compile it afterwards.

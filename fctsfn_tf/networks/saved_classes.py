@@ -56,7 +56,7 @@ class StandIn:
 
 def register() -> None:
     """Put the stand-ins into Keras' registry: now, or as soon as the program imports Keras."""
-    if "keras" in sys.modules:
+    if sys.modules.get("keras"):
         _register_with(import_module("keras"))  # which waits for a thread that is importing it
     else:
         sys.meta_path.insert(0, _AfterKeras())
@@ -75,7 +75,7 @@ class _AfterKeras(MetaPathFinder):
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
         if name != "keras":
             return None
-        others = (finder for finder in sys.meta_path if finder is not self)
+        others = (one for one in sys.meta_path if one is not self and hasattr(one, "find_spec"))
         found = (finder.find_spec(name, path, target) for finder in others)
         spec = next((spec for spec in found if spec is not None), None)
         if spec is None or spec.loader is None:

@@ -14,12 +14,16 @@ from keras import ops
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.clicks.click_maps import distance_maps
 from fctsfn_tf.networks.encode_once import split
-from fctsfn_tf.networks.fctsfn import FCTSFN
+from fctsfn_tf.networks.fctsfn import FCTSFN, freeze_tslfn
+from fctsfn_tf.networks.stage_transfer import transfer_stage
 from fctsfn_tf.networks.weight_files import load_variables, save_variables
 
 DATA = Path(__file__).resolve().parents[1] / "golden"
 WEIGHTS = DATA / "tiny_fctsfn_weights.npz"
 EXAMPLE = DATA / "tiny_fctsfn_example.npz"
+# Saved by Keras when the networks took a dictionary of inputs, `image_features_…` were numbered and
+# dropout was Keras' own; the same network at random weights. It cannot be written again.
+EARLIER = DATA / "earlier_fctsfn.keras"
 ALPHA = 1 / 64
 HEIGHT, WIDTH = 41, 70  # no multiples of 32, so padding and cropping take part
 # Between backends only the order of summation differs; logits here lie within ±10.
@@ -68,6 +72,63 @@ def test_image_part_and_click_part(network, example):
     inputs = tensors(example)
     logits = click_part([*image_part(inputs["image"]), inputs["click_maps"]])
     np.testing.assert_allclose(ops.convert_to_numpy(logits), example["logits"], atol=TOLERANCE)
+
+
+def test_inputs_by_name_and_in_order(network, example):
+    image, click_maps = tensors(example).values()
+    expected = ops.convert_to_numpy(network([image, click_maps]))
+    by_name = {"click_maps": click_maps, "image": image}  # in any order
+    np.testing.assert_array_equal(ops.convert_to_numpy(network(by_name)), expected)
+    arrays = [example["image"], example["click_maps"]]
+    np.testing.assert_allclose(network.predict(arrays, verbose=0), expected, atol=TOLERANCE)
+
+
+def test_network_inside_of_another_takes_inputs_by_name(network, example):
+    inputs = {
+        "image": keras.Input((HEIGHT, WIDTH, 3), name="image"),
+        "click_maps": keras.Input((HEIGHT, WIDTH, 2), name="click_maps"),
+    }
+    outer = keras.Model(inputs, network(inputs))
+    assert outer.output.shape == (None, HEIGHT, WIDTH, 1)
+    logits = ops.convert_to_numpy(outer(tensors(example)))
+    np.testing.assert_allclose(logits, example["logits"], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_fit_and_evaluate_take_inputs_by_name_and_in_order(by_name, example):
+    network = tiny_fctsfn()
+    load_variables(network, WEIGHTS)
+    network.compile("sgd", "mean_squared_error", jit_compile=False)
+    inputs = {name: example[name] for name in ("click_maps", "image")}
+    if not by_name:
+        inputs = [inputs["image"], inputs["click_maps"]]
+    loss = network.evaluate(inputs, np.zeros_like(example["logits"]), verbose=0)
+    np.testing.assert_allclose(loss, np.mean(example["logits"] ** 2), rtol=1e-4)
+    before = ops.convert_to_numpy(network.get_layer("conv1_1_image").kernel)
+    network.fit(inputs, np.zeros_like(example["logits"]), verbose=0)
+    assert (ops.convert_to_numpy(network.get_layer("conv1_1_image").kernel) != before).any()
+
+
+def test_a_network_that_an_earlier_version_saved(example, tmp_path):
+    earlier = keras.saving.load_model(EARLIER)
+    assert isinstance(earlier.input, dict)
+    inputs, now = tensors(example), tiny_fctsfn()
+    transfer_stage(earlier, now)
+    expected = ops.convert_to_numpy(now(inputs))
+    assert expected.std() > 0.1
+    freeze_tslfn(earlier)
+    earlier.save(tmp_path / "again.keras")
+    for network in (earlier, keras.saving.load_model(tmp_path / "again.keras")):
+        logits = ops.convert_to_numpy(network(inputs))
+        np.testing.assert_allclose(logits, expected, atol=TOLERANCE)
+        image_part, click_part = split(network)
+        assert [tensor.name for tensor in click_part.inputs] == [
+            *("features_4_conv5_1", "features_6_score_pool4", "features_7_score_pool3"),
+            *(f"features_{7 + i}_bottleneck{i}" for i in (1, 2, 3, 4)),
+            "click_maps",
+        ]
+        logits = click_part([*image_part(inputs["image"]), inputs["click_maps"]])
+        np.testing.assert_allclose(ops.convert_to_numpy(logits), expected, atol=TOLERANCE)
 
 
 def test_another_size_and_batch(network):

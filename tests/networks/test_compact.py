@@ -55,6 +55,14 @@ def test_split_gives_the_whole_network_s_output(network):
     )
 
 
+def test_image_is_the_first_input_and_names_of_what_crosses(network):
+    assert [tensor.name for tensor in network.inputs] == ["image", "click_maps"]
+    _, click_part = split(network)
+    scales = ("eighth", "half", "keys", "quarter", "queries", "sixteenth", "thirty_second")
+    names = [*(f"features_{name}" for name in scales), "click_maps"]
+    assert [tensor.name for tensor in click_part.inputs] == names
+
+
 def test_click_attention_equals_its_formula():
     rng = np.random.default_rng(1)
     queries, keys, values = (rng.normal(size=(2, 3, 5, d)).astype("f") for d in (4, 4, 6))

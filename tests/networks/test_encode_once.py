@@ -1,14 +1,17 @@
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.networks.encode_once import split
+from fctsfn_tf.networks.encode_once import compiled_parts, named_inputs, split
 
 
-def tiny_network(leak=False, features_from_clicks=False):
-    """Two crossing tensors, one of them at half the size."""
+def tiny_network(leak=False, features_from_clicks=False, inputs_are_named=True):
+    """Two crossing tensors, one of them at half the size, named and put in as it once was done."""
     image = keras.Input((None, None, 3), name="image")
     click_maps = keras.Input((None, None, 2), name="click_maps")
     from_image = layers.Conv2D(4, 3, padding="same", name="from_image")(image)
@@ -24,7 +27,8 @@ def tiny_network(leak=False, features_from_clicks=False):
     if leak:
         x = layers.Add(name="leak")([x, from_image])
     logits = layers.Conv2D(1, 1, name="logits")(x)
-    return keras.Model({"image": image, "click_maps": click_maps}, logits, name="tiny")
+    inputs = {"image": image, "click_maps": click_maps}
+    return keras.Model(inputs if inputs_are_named else [image, click_maps], logits, name="tiny")
 
 
 def arrays(rng, height=6, width=8):
@@ -42,8 +46,9 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_parts_equal_the_whole(rng):
-    model = tiny_network()
+@pytest.mark.parametrize("inputs_are_named", [True, False])
+def test_parts_equal_the_whole(rng, inputs_are_named):
+    model = tiny_network(inputs_are_named=inputs_are_named)
     image_part, click_part = split(model)
     image, click_maps = arrays(rng)
     whole = model({"image": image, "click_maps": click_maps})
@@ -114,16 +119,73 @@ def test_a_single_feature_is_a_list_too(tmp_path, rng):
             assert tuple(features[0].shape) == (1, 6, 8, 2)
 
 
-def test_more_than_nine_cuts_keep_their_order():
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{i}_x" for i in range(11)],  # as earlier versions numbered them
+        ["bottleneck2", "bottleneck10", "conv", "conv5_1", "conv5_10", "fc6", "pool"],
+        ["0_b", "1_a", "a", "a1", "b"],
+    ],
+)
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_parts_have_the_features_in_the_order_of_the_names(names, is_reversed):
+    """However the network is built: the layers are made in this order or the other."""
     image = keras.Input((None, None, 3), name="image")
     click_maps = keras.Input((None, None, 2), name="click_maps")
-    crossing = [
-        layers.Identity(name=f"image_features_{i}_x")(layers.Conv2D(i + 1, 1)(image))
-        for i in range(11)
-    ]
+    crossing = []
+    for i, name in list(enumerate(names))[:: -1 if is_reversed else 1]:
+        x = layers.Conv2D(i + 1, 1)(image)
+        crossing.append(layers.Identity(name=f"image_features_{name}")(x))
     logits = layers.Conv2D(1, 1)(layers.Concatenate()([*crossing, click_maps]))
-    image_part, _ = split(keras.Model({"image": image, "click_maps": click_maps}, logits))
-    assert [tensor.shape[-1] for tensor in image_part.output] == list(range(1, 12))
+    image_part, click_part = split(keras.Model([image, click_maps], logits))
+    assert [tensor.shape[-1] for tensor in image_part.output] == list(range(1, len(names) + 1))
+    expected = [*(f"features_{name}" for name in names), "click_maps"]
+    assert [tensor.name for tensor in click_part.inputs] == expected
+
+
+def test_parts_are_made_once():
+    model = tiny_network()
+    parts = split(model)
+    calls = [len(layer._inbound_nodes) for layer in model.layers]
+    for _ in range(3):
+        assert split(model) == parts
+        compiled_parts(model)
+    assert [len(layer._inbound_nodes) for layer in model.layers] == calls
+    assert max(calls) == 2  # in the network and in the click part
+
+
+@pytest.mark.parametrize("make", [split, compiled_parts])
+def test_parts_die_with_their_network(make, rng):
+    model = tiny_network()
+    image_part, click_part = make(model)
+    image, click_maps = arrays(rng)
+    click_part([*image_part(image), click_maps])
+    dead = [weakref.ref(one) for one in (model, model.get_layer("logits"), image_part, click_part)]
+    del model, image_part, click_part
+    gc.collect()
+    gc.collect()  # the parts and their layers, which were held as long as the network
+    assert [one() for one in dead] == [None] * 4
+
+
+def test_compiled_parts_serve_a_network_that_is_frozen_or_changed_later(rng):
+    model = tiny_network()
+    image_part, click_part = compiled_parts(model)
+    for height in (6, 8, 10):  # another size is compiled anew
+        image, click_maps = arrays(rng, height)
+        whole = numpy_of(model({"image": image, "click_maps": click_maps}))
+        parts = numpy_of(click_part([*image_part(image), click_maps]))
+        np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-4)
+        model.get_layer("from_image").trainable = height != 6
+        model.get_layer("logits").kernel.assign(np.full((1, 1, 4, 1), height))
+
+
+def test_inputs_by_name():
+    for is_dictionary in (True, False):
+        inputs = named_inputs(tiny_network(inputs_are_named=is_dictionary))
+        assert {name: tensor.shape[-1] for name, tensor in inputs.items()} == {
+            "image": 3,
+            "click_maps": 2,
+        }
 
 
 @pytest.mark.parametrize(
@@ -150,11 +212,11 @@ def test_other_inputs_are_refused():
         split(keras.Model(image, layers.Conv2D(1, 1)(image)))
 
 
-def test_a_misnamed_cut_is_refused():
+def test_a_cut_that_is_no_identity_is_refused():
     image = keras.Input((None, None, 3), name="image")
     click_maps = keras.Input((None, None, 2), name="click_maps")
-    x = layers.Identity(name="image_features_fine")(image)
+    x = layers.ReLU(name="image_features_fine")(image)
     logits = layers.Conv2D(1, 1)(layers.Concatenate()([x, click_maps]))
     model = keras.Model({"image": image, "click_maps": click_maps}, logits)
-    with pytest.raises(InputError, match="image_features_fine"):
+    with pytest.raises(InputError, match="Received ReLU 'image_features_fine'"):
         split(model)

@@ -9,8 +9,8 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.benchmark.cost import built_without_weights
 from fctsfn_tf.networks import fctsfn as fctsfn_model
 from fctsfn_tf.networks.encode_once import split
-from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
-from fctsfn_tf.networks.layers import BilinearUpsampling
+from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus, freeze_tslfn
+from fctsfn_tf.networks.layers import BilinearUpsampling, FreezableDropout
 
 ALPHA = 1 / 32  # 2, 4, 8, 16, 16 filters and 128 in fc6, fc7
 
@@ -106,6 +106,25 @@ def test_split_equals_the_whole(build, rng):
     np.testing.assert_allclose(ops.convert_to_numpy(parts), whole, atol=1e-4, rtol=1e-5)
     assert [tensor.name for tensor in image_part.inputs] == ["image"]
     assert "image" not in {tensor.name for tensor in click_part.inputs}
+
+
+@pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
+def test_image_is_the_first_input(build):
+    network = build()
+    assert [tensor.name for tensor in network.inputs] == ["image", "click_maps"]
+    assert [tensor.shape[-1] for tensor in network.inputs] == [3, 2]
+
+
+def test_names_of_what_crosses():
+    """They are part of every file that Keras saves, and of exports."""
+    _, click_part = split(FCTSFN(alpha=ALPHA))
+    assert [tensor.name for tensor in click_part.inputs] == [
+        *(f"features_bottleneck{i}" for i in (1, 2, 3, 4)),
+        "features_conv5_1",
+        "features_score_pool3",
+        "features_score_pool4",
+        "click_maps",
+    ]
 
 
 @pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
@@ -227,6 +246,47 @@ def test_kernels_of_the_refining_network():
         "dropout7": 0.5,
         **{f"refine{i}_dropout": 0.5 for i in (1, 2, 3, 4, 5)},
     }
+
+
+def unfreeze(network):
+    for layer in network.layers:
+        layer.trainable = True
+
+
+def dropout_changes(network, example):
+    """Whether the TSLFN of a network computes in training something else than in use."""
+    score = keras.Model(network.input, network.get_layer("score_up").output)
+    one, other = (ops.convert_to_numpy(score(example, training=t)) for t in (True, False))
+    return bool((one != other).any())
+
+
+def test_frozen_saved_and_unfrozen_network_drops_out_again(rng, tmp_path):
+    network, example = randomised(FCTSFN(alpha=ALPHA), rng), inputs(rng, 32, 64)
+    freeze_tslfn(network)
+    network.save(tmp_path / "frozen.keras")
+    loaded = keras.saving.load_model(tmp_path / "frozen.keras")
+    for one in (network, loaded):
+        assert not dropout_changes(one, example)
+        unfreeze(one)
+        assert dropout_changes(one, example)
+        assert {one.get_layer(name).rate for name in ("dropout6", "dropout7")} == {0.5}
+
+
+def test_a_network_of_an_earlier_version_freezes_too(rng):
+    """Its file holds Keras' own dropout."""
+
+    def as_saved_before(layer):
+        kind = layers.Dropout if isinstance(layer, FreezableDropout) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    network = keras.models.clone_model(FCTSFN(alpha=ALPHA), clone_function=as_saved_before)
+    assert type(network.get_layer("dropout6")) is layers.Dropout
+    randomised(network, rng)
+    freeze_tslfn(network)
+    example = inputs(rng, 32, 64)
+    assert not dropout_changes(network, example)
+    unfreeze(network)
+    assert dropout_changes(network, example)
 
 
 def test_resized_maps_of_tslfn_minus(rng):

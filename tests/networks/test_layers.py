@@ -8,6 +8,7 @@ from fctsfn_tf.networks.layers import (
     BilinearUpsampling,
     CropLike,
     ForegroundLogit,
+    FreezableDropout,
     MeanSubtraction,
     PadToMultiple,
     RepeatBatch,
@@ -108,3 +109,21 @@ def test_layers_survive_saving_and_any_size(tmp_path, rng):
         expected = model.predict(image, verbose=0)
         assert expected.shape == (2, height, width, 1)
         np.testing.assert_allclose(loaded.predict(image, verbose=0), expected, atol=1e-5)
+
+
+def test_dropout_is_off_while_it_is_frozen_and_only_then():
+    ones = ops.ones((1, 8, 9, 10))
+    layer = FreezableDropout(0.5)
+
+    def dropped(training):
+        return bool((ops.convert_to_numpy(layer(ones, training=training)) == 0).any())
+
+    assert dropped(training=True)
+    assert not dropped(training=False)
+    layer.trainable = False
+    assert not dropped(training=True)
+    layer = FreezableDropout.from_config(layer.get_config())
+    assert layer.rate == 0.5
+    assert not dropped(training=True)
+    layer.trainable = True
+    assert dropped(training=True)
