@@ -21,8 +21,10 @@ from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training import stages as training
 from fctsfn_tf.training.callbacks import ClickEvaluation
+from fctsfn_tf.training.compact_training import compact_training_model, use_averaged_weights
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
-from fctsfn_tf.training.loop import BEST_NAME, LOG_NAME, RunState, read_log, run_training
+from fctsfn_tf.training.loop import BEST_NAME, run_training
+from fctsfn_tf.training.optimizers import paper_optimizer
 from fctsfn_tf.training.recipes import (
     COMPACT_INPUT,
     MSRN_STAGE,
@@ -30,15 +32,9 @@ from fctsfn_tf.training.recipes import (
     CompactRecipe,
     Schedule,
 )
-from fctsfn_tf.training.stages import (
-    PRESET_NAME,
-    TrainingData,
-    compact_training_model,
-    paper_optimizer,
-    train_compact,
-    train_msrn,
-    train_tslfn,
-)
+from fctsfn_tf.training.reporting import LOG_NAME, read_log
+from fctsfn_tf.training.stages import TrainingData, train_compact, train_msrn, train_tslfn
+from fctsfn_tf.training.trained_preset import PRESET_NAME
 
 ALPHA = 1 / 64
 SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
@@ -275,7 +271,7 @@ def test_the_averaged_weights_get_statistics_of_their_own(data, monkeypatch):
     for average, variable in zip(averages, model.trainable_variables, strict=True):
         average.assign(2 * ops.convert_to_numpy(variable))
     learnt = {variable.path for variable in model.trainable_variables}
-    training._use_averaged_weights(model, data.batches(recipe.input, seed=0), recipe, RunState())
+    use_averaged_weights(model, data.batches(recipe.input, seed=0), recipe, step=0)
     after = arrays(network)
     for path in learnt:
         np.testing.assert_array_equal(after[path], 2 * before[path])
@@ -288,7 +284,7 @@ def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
     class Begun(Exception):
         """Holds the weights with which a run began."""
 
-    def begin(model, batches, schedule, directory, settings, network, validate):
+    def begin(model, batches, schedule, directory, settings, network, validate, should_stop):
         raise Begun(network, arrays(network))
 
     monkeypatch.setattr(training, "run_training", begin)
