@@ -26,8 +26,8 @@ from keras import ops
 from fctsfn_tf.evaluation.benchmark.cost import cost
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.encode_once import compiled_parts
+from fctsfn_tf.training.compact_training import compact_training_model
 from fctsfn_tf.training.recipes import CompactRecipe
-from fctsfn_tf.training.stages import compact_training_model
 
 BACKBONES = ("MobileNetV2", "EfficientNetV2B0", "DenseNet121", "DenseNet169", "ResNet50V2")
 PHOTOGRAPH = (288, 384)

@@ -27,7 +27,11 @@ class _Lines:
 
 
 def progress_bar(
-    total: int | None, done: int = 0, unit: str = "steps", line_seconds: float = LINE_SECONDS
+    total: int | None,
+    done: int = 0,
+    unit: str = "steps",
+    line_seconds: float = LINE_SECONDS,
+    smoothing: float = 0.1,
 ) -> tqdm:
     """A bar on standard error that goes when it is closed; lines where that is no terminal.
 
@@ -36,6 +40,8 @@ def progress_bar(
         done: how much of it was done before. The time left counts what is done from here on.
         unit: what is counted, in the plural.
         line_seconds: where there is no terminal, a line at most this often; 0 for each change.
+        smoothing: weight of the latest in the moving average that the time left is by, which soon
+            forgets what the first steps compiled; 0 for the mean of all.
     """
     is_terminal = sys.stderr.isatty()
     return tqdm(
@@ -48,6 +54,5 @@ def progress_bar(
         file=None if is_terminal else _Lines(sys.stderr),
         mininterval=0.1 if is_terminal else line_seconds,
         miniters=1,
-        # A moving average: what the first steps compile is soon forgotten.
-        smoothing=0.1,
+        smoothing=smoothing,
     )

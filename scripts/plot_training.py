@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, check_writable
-from fctsfn_tf.training.loop import LOG_NAME, read_log
+from fctsfn_tf.training.reporting import LOG_NAME, read_log
 
 Lines = list[dict[str, float]]
 # Numbers of the log to draw, a panel each: (title, the numbers in it).

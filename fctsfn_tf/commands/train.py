@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,8 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
 if TYPE_CHECKING:
+    import keras
+
     from fctsfn_tf.data.annotated_images import Dataset
     from fctsfn_tf.training.stages import TrainingData
 
@@ -155,37 +157,67 @@ def _run_train(arguments: argparse.Namespace) -> int:
     shared.import_quietly()
     compute_alike()
     from fctsfn_tf.predict.presets import load_preset
-    from fctsfn_tf.training import recipes
-    from fctsfn_tf.training import stages as training
+    from fctsfn_tf.training.stop_signals import stop_signals
 
     data = _training_data(arguments)
-    output = arguments.output
-    common = {"alpha": arguments.alpha, "seed": arguments.seed}
-    if arguments.what == "compact":
-        weights = arguments.weights or "imagenet"
-        start = None if arguments.start is None else load_preset(arguments.start)[0]
-        (recipe,) = _changed([recipes.CompactRecipe()], arguments)
-        training.train_compact(data, output, recipe=recipe, weights=weights, start=start, **common)
-        print(f"wrote {printable(output / training.PRESET_NAME)}")
-        return shared.OK
-    stages = [] if arguments.what == "msrn" else list(recipes.TSLFN_STAGES.values())
-    stages += [] if arguments.what == "tslfn" else [recipes.MSRN_STAGE]
-    stages = _changed(stages, arguments)
-    if arguments.what == "msrn":
-        tslfn, _ = load_preset(arguments.tslfn)
-    else:
-        tslfn = training.train_tslfn(
-            data,
-            output,
-            stages=dict(zip(recipes.TSLFN_STAGES, stages, strict=False)),
-            weights=arguments.weights,
-            **common,
-        )
-        print(f"wrote {printable(output / 'tslfn_8s' / training.PRESET_NAME)}")
-    if arguments.what != "tslfn":
-        training.train_msrn(data, output / "msrn", tslfn, recipe=stages[-1], **common)
-        print(f"wrote {printable(output / 'msrn' / training.PRESET_NAME)}")
+    preset = arguments.start or arguments.tslfn
+    before = None if preset is None else load_preset(preset)[0]
+    train = _train_compact if arguments.what == "compact" else _train_paper
+    with stop_signals() as should_stop:
+        train(arguments, data, before, should_stop)
     return shared.OK
+
+
+def _train_compact(
+    arguments: argparse.Namespace,
+    data: TrainingData,
+    start: keras.Model | None,
+    should_stop: Callable[[], bool],
+) -> None:
+    from fctsfn_tf.training.recipes import CompactRecipe
+    from fctsfn_tf.training.stages import train_compact
+
+    (recipe,) = _changed([CompactRecipe()], arguments)
+    train_compact(
+        data,
+        arguments.output,
+        recipe=recipe,
+        weights=arguments.weights or "imagenet",
+        start=start,
+        alpha=arguments.alpha,
+        seed=arguments.seed,
+        should_stop=should_stop,
+    )
+    _tell_preset(arguments.output)
+
+
+def _train_paper(
+    arguments: argparse.Namespace,
+    data: TrainingData,
+    tslfn: keras.Model | None,
+    should_stop: Callable[[], bool],
+) -> None:
+    from fctsfn_tf.training.recipes import MSRN_STAGE, TSLFN_STAGES
+    from fctsfn_tf.training.stages import train_msrn, train_tslfn
+
+    output = arguments.output
+    common = {"alpha": arguments.alpha, "seed": arguments.seed, "should_stop": should_stop}
+    recipes = [] if arguments.what == "msrn" else list(TSLFN_STAGES.values())
+    recipes += [] if arguments.what == "tslfn" else [MSRN_STAGE]
+    recipes = _changed(recipes, arguments)
+    if arguments.what != "msrn":
+        stages = dict(zip(TSLFN_STAGES, recipes, strict=False))
+        tslfn = train_tslfn(data, output, stages=stages, weights=arguments.weights, **common)
+        _tell_preset(output / "tslfn_8s")
+    if arguments.what != "tslfn":
+        train_msrn(data, output / "msrn", tslfn, recipe=recipes[-1], **common)
+        _tell_preset(output / "msrn")
+
+
+def _tell_preset(run: Path) -> None:
+    from fctsfn_tf.training.trained_preset import PRESET_NAME
+
+    print(f"wrote {printable(run / PRESET_NAME)}")
 
 
 def compute_alike() -> None:

@@ -1,4 +1,9 @@
-"""The optimisers of the recipes: SGD as Caffe does it, AdamW with a slower backbone, its rate."""
+"""The optimisers of the recipes: SGD as Caffe does it, AdamW with a slower backbone.
+
+Keras has neither: its optimisers have one rate for all variables. (`MultiOptimizer`, one optimiser
+for each group of layers, is not in Keras 3.12, and would clip the norm of each group by itself.)
+Schedules of the rate, clipping and the moving average of the weights are Keras' own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ from typing import Any
 
 import keras
 from keras import ops
+
+from fctsfn_tf.training.recipes import CompactRecipe, PaperRecipe
 
 
 def cosine_after_warmup(
@@ -103,3 +110,40 @@ class SlowerAdamW(keras.optimizers.AdamW):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "slower": self.slower, "factor": self.factor}
+
+
+def paper_optimizer(recipe: PaperRecipe) -> CaffeSGD:
+    """The optimiser of a stage, with the drops of its learning rate."""
+    rate: Any = recipe.learning_rate
+    if recipe.drops:
+        rates = [rate * 0.1**drop for drop in range(len(recipe.drops) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(recipe.drops), rates)
+    return CaffeSGD(
+        rate,
+        recipe.momentum,
+        recipe.nesterov,
+        recipe.decay,
+        recipe.bias_factor,
+        name="caffe_sgd",
+    )
+
+
+def compact_optimizer(recipe: CompactRecipe, backbone: Sequence[str]) -> SlowerAdamW:
+    """The optimiser of the compact network, with its rate over all steps and a moving average.
+
+    Args:
+        backbone: names of the layers that learn slower.
+    """
+    warmup = round(recipe.warmup_share * recipe.schedule.steps)
+    optimizer = SlowerAdamW(
+        cosine_after_warmup(recipe.learning_rate, recipe.schedule.steps, warmup),
+        backbone,
+        recipe.backbone_factor,
+        weight_decay=recipe.weight_decay,
+        global_clipnorm=recipe.clip_norm,
+        use_ema=True,
+        ema_momentum=recipe.average_decay,
+        name="adam_w",
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer

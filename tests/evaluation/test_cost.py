@@ -7,7 +7,7 @@ from keras import layers
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.benchmark.cost import built_without_weights, cost, multiply_accumulates
-from fctsfn_tf.networks.encode_once import split
+from fctsfn_tf.networks.encode_once import named_inputs, split
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 
 ALPHA = 1 / 64
@@ -105,4 +105,4 @@ def test_counting_leaves_the_network_as_it_was(tmp_path):
     split(model)
     model.save(tmp_path / "network.keras")
     assert multiply_accumulates(model, 32, 64)
-    assert model.input["image"].shape == (None, None, None, 3)
+    assert named_inputs(model)["image"].shape == (None, None, None, 3)

@@ -514,7 +514,9 @@ def test_parts_exchange_features_by_name(paper):
     model, _, parts = paper
     assert parts.image.output.keys() == set(parts.features)
     assert parts.click.input.keys() == {*parts.features, "click_maps"}
-    assert list(parts.features) == [layer.name for layer in image_feature_layers(model)]
+    assert list(parts.features) == [
+        layer.name.removeprefix("image_") for layer in image_feature_layers(model)
+    ]
     assert len(parts.features) > 9
 
 

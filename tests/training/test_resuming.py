@@ -12,18 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fctsfn_tf.training.loop import read_log
+from fctsfn_tf.training.reporting import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
 # Arguments: the photographs, the run's directory, what happens to the process.
 PROGRAM = """
 import io, os, signal, sys, threading
 from dataclasses import replace
-import keras, numpy as np
+import numpy as np
 from fctsfn_tf.commands.train import compute_alike
 from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.training import loop
 from fctsfn_tf.training.recipes import MSRN_STAGE, Schedule
 from fctsfn_tf.training.stages import TrainingData, train_tslfn
+from fctsfn_tf.training.stop_signals import stop_signals
 
 photographs, directory, fate = sys.argv[1:]
 compute_alike()
@@ -44,24 +46,25 @@ def cut_off(file, **arrays):
     file.flush()
     die()
 
-step, num_steps = keras.Model.train_on_batch, 0
+step, num_steps = loop._step, 0
 
-def fatal_step(model, *arguments, **options):
+def fatal_step(*arguments):
     global num_steps
     num_steps += 1
     if fate == "by Ctrl-C" and num_steps == 1:
         os.kill(os.getpid(), signal.SIGINT)
     while fate == "in a step" and num_steps == 4:
         threading.Timer(0.01, die).start()
-        step(model, *arguments, **options)
-    return step(model, *arguments, **options)
+        step(*arguments)
+    return step(*arguments)
 
-np.savez, keras.Model.train_on_batch = cut_off, fatal_step
+np.savez, loop._step = cut_off, fatal_step
 views = replace(MSRN_STAGE.input, views=((32, 64, 2),))
 schedule = Schedule(steps=9, validate_every=99, patience=None, checkpoint_every=2)
 recipe = replace(MSRN_STAGE, input=views, schedule=schedule, learning_rate=1e-6)
 data = TrainingData(open_dataset(photographs))
-train_tslfn(data, directory, stages={32: recipe}, alpha=1 / 64)
+with stop_signals() as should_stop:
+    train_tslfn(data, directory, stages={32: recipe}, alpha=1 / 64, should_stop=should_stop)
 """
 
 

@@ -1,6 +1,5 @@
 """The recipes carried out: stages follow each other, what is frozen stays, and training learns."""
 
-import json
 from dataclasses import replace
 from functools import partialmethod
 from itertools import pairwise
@@ -21,8 +20,10 @@ from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training import stages as training
 from fctsfn_tf.training.callbacks import ClickEvaluation
+from fctsfn_tf.training.compact_training import compact_training_model, use_averaged_weights
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
-from fctsfn_tf.training.loop import BEST_NAME, LOG_NAME, RunState, read_log, run_training
+from fctsfn_tf.training.loop import BEST_NAME
+from fctsfn_tf.training.optimizers import paper_optimizer
 from fctsfn_tf.training.recipes import (
     COMPACT_INPUT,
     MSRN_STAGE,
@@ -30,15 +31,9 @@ from fctsfn_tf.training.recipes import (
     CompactRecipe,
     Schedule,
 )
-from fctsfn_tf.training.stages import (
-    PRESET_NAME,
-    TrainingData,
-    compact_training_model,
-    paper_optimizer,
-    train_compact,
-    train_msrn,
-    train_tslfn,
-)
+from fctsfn_tf.training.reporting import LOG_NAME, read_log
+from fctsfn_tf.training.stages import TrainingData, train_compact, train_msrn, train_tslfn
+from fctsfn_tf.training.trained_preset import PRESET_NAME
 
 ALPHA = 1 / 64
 SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
@@ -143,7 +138,9 @@ def test_the_same_call_again_changes_nothing_and_another_is_refused(run, data):
     for path, array in arrays(fctsfn).items():
         np.testing.assert_array_equal(array, arrays(again)[path])
     other = replace(recipe, momentum=0.9)
-    with pytest.raises(InputError, match=r"holds another run.*another recipe"):
+    with pytest.raises(
+        InputError, match=r"holds another run.*another recipe\.momentum \(0\.99, not 0\.9\)"
+    ):
         train_msrn(data, directory / "msrn", tslfn, recipe=other, alpha=ALPHA)
 
 
@@ -156,55 +153,6 @@ def test_the_learning_rate_drops_where_the_recipe_says():
     np.testing.assert_allclose(rates, [1e-8, 1e-8, 1e-9, 1e-10], rtol=1e-4)
     assert (optimizer.momentum, optimizer.nesterov) == (0.99, True)
     assert paper_optimizer(TSLFN_STAGES[8]).nesterov is False
-
-
-class Scripted:
-    """A model to loop over: the loss is the step, and nothing is learned."""
-
-    def __init__(self, losses):
-        self.losses = iter(losses)
-        self.network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        self.network.compile("sgd")
-        self.network.optimizer.build(self.network.trainable_variables)
-        self.network.train_on_batch = self.train_on_batch
-
-    def train_on_batch(self, inputs, target, return_dict):
-        return {"loss": next(self.losses)}
-
-
-def looped(data, directory, losses, scores, **schedule):
-    """Where a run stands after it saw these losses and these validations."""
-    scripted, scores = Scripted(losses), iter(scores)
-    batches = data.batches(small(MSRN_STAGE).input, seed=0)
-    schedule = Schedule(**{"steps": 8, "patience": 2, "checkpoint_every": 100, **schedule})
-    return run_training(
-        scripted.network,
-        batches,
-        schedule,
-        directory,
-        {},
-        scripted.network,
-        lambda: {"val_click_iou": next(scores)},
-    )
-
-
-def test_a_run_ends_after_validations_without_a_gain_and_keeps_the_best(data, tmp_path):
-    state = looped(data, tmp_path, range(9), (0.1, 0.3, 0.2, 0.3, 0.9), validate_every=1)
-    assert (state.step, state.best_step, state.best_score) == (4, 2, 0.3)
-    assert state.is_finished
-    assert (tmp_path / BEST_NAME).is_file()
-
-
-def test_a_loss_that_is_no_number_ends_the_run_with_the_step_s_number(data, tmp_path):
-    with pytest.raises(InputError, match="Received nan at step 3"):
-        looped(data, tmp_path, (2.0, 1.0, float("nan")), (), validate_every=10)
-
-
-def test_the_log_means_over_the_steps_since_its_last_line(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("fctsfn_tf.training.loop.LOG_EVERY", 2)
-    looped(data, tmp_path, range(9), (0.5, 0.5), validate_every=8)
-    lines = [json.loads(line) for line in (tmp_path / LOG_NAME).read_text().splitlines()]
-    assert [line["loss"] for line in lines if "loss" in line] == [0.5, 2.5, 4.5, 6.5]
 
 
 def test_click_evaluation_counts_what_the_robot_user_needs(data):
@@ -275,7 +223,7 @@ def test_the_averaged_weights_get_statistics_of_their_own(data, monkeypatch):
     for average, variable in zip(averages, model.trainable_variables, strict=True):
         average.assign(2 * ops.convert_to_numpy(variable))
     learnt = {variable.path for variable in model.trainable_variables}
-    training._use_averaged_weights(model, data.batches(recipe.input, seed=0), recipe, RunState())
+    use_averaged_weights(model, data.batches(recipe.input, seed=0), recipe, step=0)
     after = arrays(network)
     for path in learnt:
         np.testing.assert_array_equal(after[path], 2 * before[path])
@@ -288,7 +236,7 @@ def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
     class Begun(Exception):
         """Holds the weights with which a run began."""
 
-    def begin(model, batches, schedule, directory, settings, network, validate):
+    def begin(model, batches, schedule, directory, settings, network, validate, should_stop):
         raise Begun(network, arrays(network))
 
     monkeypatch.setattr(training, "run_training", begin)

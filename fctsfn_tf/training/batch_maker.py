@@ -1,0 +1,73 @@
+"""Drawn photographs → the arrays of a batch: `BatchMaker`. What a batch holds: `click_dataset`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.training.clicked_views import MIN_VIEW_PIXELS, ClickedView, clicked_view
+from fctsfn_tf.training.drawing import BatchDrawer, DrawnBatch
+from fctsfn_tf.training.photographs import PhotographReader
+from fctsfn_tf.training.recipes import ClickInput
+
+# Photographs tried for one place in a batch, before something must be wrong with all of them.
+MAX_TRIES = 100
+
+Batch = tuple[dict[str, np.ndarray], np.ndarray]
+
+
+class BatchMaker:
+    """Makes batches as a function of (seed, epoch, index), in any thread or process.
+
+    Args:
+        drawer: which photographs.
+        reader: of these photographs.
+        config: augmentation, clicks and their encoding.
+        repeat_images: False for each view once, however many objects are clicked in it.
+    """
+
+    def __init__(
+        self,
+        drawer: BatchDrawer,
+        reader: PhotographReader,
+        config: ClickInput,
+        repeat_images: bool = True,
+    ) -> None:
+        self._drawer = drawer
+        self._reader = reader
+        self._config = config
+        self._repeats = config.objects_per_image if repeat_images else 1
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        """Batch `index` of an epoch.
+
+        Raises:
+            IndexError: `index` is outside of the epoch.
+            InputError: see `PhotographReader.read`; or no photograph shows anything to click.
+        """
+        drawn = self._drawer.batch(epoch, index)
+        views = [self._clicked(number, drawn) for number in drawn.photographs]
+        # Filled in place: stacking would copy float32 images twice.
+        image = np.empty((len(views), self._repeats, drawn.height, drawn.width, 3), np.float32)
+        for place, view in zip(image, views, strict=True):
+            place[...] = view.image
+        maps = np.stack([one for view in views for one in view.click_maps])
+        target = np.stack([one for view in views for one in view.targets])
+        return {"image": image.reshape(-1, *image.shape[2:]), "click_maps": maps}, target
+
+    def _clicked(self, number: int, drawn: DrawnBatch) -> ClickedView:
+        """A clicked view of a photograph, or of another one where that shows nothing to click."""
+        for _ in range(MAX_TRIES):
+            samples = self._reader.read(number)
+            view = samples and clicked_view(
+                samples, drawn.height, drawn.width, self._config, drawn.rng
+            )
+            if view:
+                return view
+            number = self._drawer.another(drawn.rng)
+        raise InputError(
+            f"Photographs must show objects of {MIN_VIEW_PIXELS} or more pixels in a view of "
+            f"{drawn.height} × {drawn.width}, and {self._reader.min_object_share:.1%} or more of "
+            "the photograph. Enlarge the view or lower `min_object_share`. "
+            f"Received {MAX_TRIES} without any."
+        )

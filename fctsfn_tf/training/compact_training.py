@@ -1,0 +1,80 @@
+"""The compact network ready to be trained, and the moving average of its weights as the result."""
+
+from __future__ import annotations
+
+import keras
+
+from fctsfn_tf.networks.compact import freeze_backbone, freeze_backbone_norm, is_backbone
+from fctsfn_tf.networks.layers import BilinearUpsampling
+from fctsfn_tf.progress import progress_bar
+from fctsfn_tf.training.click_dataset import ClickDataset
+from fctsfn_tf.training.iterative_clicks import IterativeClicks
+from fctsfn_tf.training.losses import (
+    AuxiliaryLoss,
+    NormalizedFocalAndIoULoss,
+    NormalizedFocalLoss,
+)
+from fctsfn_tf.training.optimizers import compact_optimizer
+from fctsfn_tf.training.recipes import CompactRecipe
+from fctsfn_tf.training.streaming_metrics import MaskIoU
+
+
+def compact_training_model(
+    network: keras.Model, recipe: CompactRecipe, seed: int = 0
+) -> IterativeClicks:
+    """The compact network compiled with a recipe: `fit` it on batches of `recipe.input`.
+
+    Batches hold each photograph once (`repeat_images=False`).
+    """
+    if recipe.backbone_factor == 0:
+        freeze_backbone(network)
+    else:
+        freeze_backbone_norm(network)
+    score = network.get_layer("coarse_score").output
+    coarse = BilinearUpsampling(8, dtype="float32", name="coarse_up")(score)
+    model = IterativeClicks(
+        network,
+        recipe.input.clicks.rollouts,
+        recipe.input.objects_per_image,
+        auxiliary=coarse,
+        seed=seed,
+    )
+    backbone = [layer.name for layer in network.layers if is_backbone(layer)]
+    optimizer = compact_optimizer(recipe, backbone)
+    model.compile(
+        optimizer,
+        loss=AuxiliaryLoss(
+            NormalizedFocalAndIoULoss(recipe.iou_weight),
+            NormalizedFocalLoss(),
+            recipe.coarse_weight,
+        ),
+        metrics=[MaskIoU()],
+        jit_compile=jit_compile(),
+    )
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def use_averaged_weights(
+    model: IterativeClicks, batches: ClickDataset, recipe: CompactRecipe, step: int
+) -> None:
+    """Put the moving average of the weights into the network.
+
+    The statistics of BatchNorm belong to the weights they were collected with, so they are
+    collected anew, over batches that training has not seen.
+    """
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    # Compiled steps that move no weight. Called by itself the model would not be compiled, and
+    # JAX would compile the loop of clicks again in each batch.
+    model.compile(keras.optimizers.SGD(0.0), model.loss, jit_compile=jit_compile())
+    with progress_bar(recipe.statistics_batches, unit="batches") as bar:
+        bar.set_description_str("statistics of BatchNorm")
+        for number in range(recipe.statistics_batches):
+            inputs, target = batches.batch(*divmod(step + number, len(batches)))
+            model.train_on_batch(inputs, target)
+            bar.update()
+
+
+def jit_compile() -> bool | str:
+    """TensorFlow's XLA is off: it makes training on CPUs slower and its first step much slower."""
+    return False if keras.backend.backend() == "tensorflow" else "auto"

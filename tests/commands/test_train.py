@@ -1,0 +1,172 @@
+"""`fctsfn train` from photographs to presets, in tiny networks; and interrupted."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fctsfn_tf.commands import cli
+from fctsfn_tf.predict.presets import load_preset
+from fctsfn_tf.training import recipes, stages
+from fctsfn_tf.training.reporting import read_log
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = "--alpha 0.015625 --view 32x64x2 --steps 2 --validation-objects 2 --learning-rate 1e-7"
+
+
+def train(*words):
+    return cli.main(["train", *(part for word in words for part in str(word).split())])
+
+
+@pytest.fixture(scope="module")
+def tslfn(shapes_directory, tmp_path_factory):
+    """The preset of a TSLFN that the command trained."""
+    run = tmp_path_factory.mktemp("tslfn")
+    assert train("tslfn", shapes_directory, TINY, "--output", run) == 0
+    return run / "tslfn_8s" / "preset"
+
+
+def test_a_tslfn_has_three_stages(tslfn):
+    run = tslfn.parents[1]
+    assert sorted(path.name for path in run.iterdir()) == ["tslfn_16s", "tslfn_32s", "tslfn_8s"]
+    for stride in (32, 16, 8):
+        last = read_log(run / f"tslfn_{stride}s" / "log.jsonl")[-1]
+        assert last["step"] == 2
+        assert 0 <= last["val_click_iou"] <= 1
+        assert load_preset(run / f"tslfn_{stride}s" / "preset")[0].count_params() > 0
+
+
+def test_an_msrn_refines_it_and_the_same_command_again_changes_nothing(
+    tslfn, shapes_directory, tmp_path, capsys
+):
+    words = ("msrn", shapes_directory, TINY, "--tslfn", tslfn, "--output", tmp_path)
+    assert train(*words) == 0
+    preset = tmp_path / "msrn" / "preset"
+    assert f"wrote {preset}" in capsys.readouterr().out
+    before = (preset / "weights.npz").read_bytes()
+    assert train(*words) == 0
+    assert (preset / "weights.npz").read_bytes() == before
+    assert train(*words, "--seed 1") == 2
+    assert "Received another seed (0, not 1)." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("msrn", "Give the TSLFN to refine as --tslfn"),
+        ("compact --tslfn x", "Give the TSLFN to refine as --tslfn"),
+        ("tslfn --start compact", "Give --start PRESET with compact"),
+        ("compact --start compact --weights imagenet", "Give --start PRESET with compact"),
+        ("fctsfn --learning-rate 1,2", "one for each of the 4 stages"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(words, message, shapes_directory, tmp_path, capsys):
+    what, *options = words.split()
+    assert train(what, shapes_directory, *options, "--output", tmp_path / "run") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "expected"),
+    [
+        ("compact", "--steps 9 --learning-rate 0.5", [(9, 0.5)]),
+        ("tslfn", "--learning-rate 3,2,1", [(300_000, 3.0), (300_000, 2.0), (950_000, 1.0)]),
+        ("tslfn", "--learning-rate 3", [(300_000, 3.0), (300_000, 3.0), (950_000, 3.0)]),
+        ("fctsfn", "--steps 5", [(5, 1e-10), (5, 1e-12), (5, 1e-14), (5, 1e-8)]),
+    ],
+)
+def test_options_change_the_recipes(
+    what, options, expected, shapes_directory, tmp_path, monkeypatch
+):
+    carried_out = []
+
+    def tslfn(data, directory, *, stages, **rest):
+        carried_out.extend(stages.values())
+
+    def one(*arguments, recipe, **rest):
+        carried_out.append(recipe)
+
+    monkeypatch.setattr(stages, "train_tslfn", tslfn)
+    monkeypatch.setattr(stages, "train_msrn", one)
+    monkeypatch.setattr(stages, "train_compact", one)
+    words = (what, shapes_directory, options, "--view 32x64x2 --patience 4", "--output", tmp_path)
+    assert train(*words) == 0
+    assert [(one.schedule.steps, one.learning_rate) for one in carried_out] == expected
+    assert {one.input.views for one in carried_out} == {((32, 64, 2),)}
+    assert {one.schedule.patience for one in carried_out} == {4}
+    first = {"compact": recipes.CompactRecipe()}.get(what, recipes.TSLFN_STAGES[32])
+    unchanged = replace(
+        carried_out[0],
+        input=first.input,
+        schedule=first.schedule,
+        learning_rate=first.learning_rate,
+    )
+    assert unchanged == first
+
+
+def test_every_tenth_photograph_is_held_out_and_validated_on(
+    shapes_directory, tmp_path, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(stages, "train_compact", lambda data, *_, **__: seen.append(data))
+    splits = tmp_path / "splits.json"
+    splits.write_text(json.dumps({"val": ["2", "3"]}))
+    for options in ("", "--validation-objects 1", "--validation-objects 0", f"--splits {splits}"):
+        assert train("compact", shapes_directory, options, "--output", tmp_path) == 0
+    trained_on = [
+        {image.image_path.stem for one in data.datasets for image in one.images} for data in seen
+    ]
+    everything = set("01234567")
+    assert trained_on == [everything - {"7"}, everything - {"7"}, everything, everything - {*"23"}]
+    assert [len(data.validation) for data in seen] == [2, 1, 0, 4]
+
+
+# Arguments: the photographs and the run's directory; the signal comes in the second step.
+INTERRUPTED = """
+import os, signal, sys
+from fctsfn_tf.commands import cli
+from fctsfn_tf.training import loop
+
+step, num_steps = loop._step, 0
+
+def interrupted_step(*arguments):
+    global num_steps
+    num_steps += 1
+    for _ in range({times} if num_steps == 2 else 0):
+        os.kill(os.getpid(), signal.{signal})
+    return step(*arguments)
+
+loop._step = interrupted_step
+words = ["tslfn", sys.argv[1], *"{tiny} --steps 4 --validation-objects 0".split()]
+sys.exit(cli.main(["train", *words, "--output", sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "times", "step_saved"),
+    [("SIGTERM", 1, 2), ("SIGINT", 2, None)],
+)
+def test_the_first_signal_ends_the_step_and_the_second_stops_at_once(
+    number, times, step_saved, shapes_directory, tmp_path, capsys
+):
+    program = INTERRUPTED.format(signal=number, times=times, tiny=TINY)
+    process = subprocess.run(
+        [sys.executable, "-c", program, str(shapes_directory), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 130, process.stderr
+    assert "once more to stop at once" in process.stderr
+    assert "fctsfn: interrupted" in process.stderr
+    checkpoint = tmp_path / "tslfn_32s" / "checkpoint.npz"
+    assert checkpoint.exists() == (step_saved is not None)
+    if step_saved is not None:
+        with np.load(checkpoint) as archive:
+            assert json.loads(str(archive["state"]))["run"]["step"] == step_saved
