@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { maskOfPixels } from "../../src/decoding.js";
-import { InputError } from "../../src/errors.js";
-import { imageHeader, pngPalette } from "../../src/imageFiles.js";
-import { vocPalette } from "../../src/masks.js";
-import { cutoutPng, indexPng, maskPng, probabilityPng } from "../../src/png.js";
+import { maskOfPixels } from "../../src/engine/images/decoding.js";
+import { InputError } from "../../src/engine/errors.js";
+import { imageHeader, pngPalette } from "../../src/engine/images/imageFiles.js";
+import { vocPalette } from "../../src/engine/images/masks.js";
+import { cutoutPng, indexPng, maskPng, probabilityPng } from "../../src/engine/images/png.js";
 import { noise, rectangles } from "./fakeNetwork.js";
 
 /** The chunks of a PNG file, {name: content}; the check sums are Node's own. */

@@ -45,7 +45,7 @@ export function indexPng(index, height, width, palette) {
  * An RGBA PNG of the object alone, at the photograph's full size. Pixels off the object are
  * transparent and black: nothing of the background is left in the file.
  *
- * @param {import("./views.js").Photograph} photograph
+ * @param {import("./decoding.js").Photograph} photograph
  * @param {Uint8Array} mask [height, width] of 0 and 1
  */
 export function cutoutPng({ data, height, width }, mask) {

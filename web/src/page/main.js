@@ -1,9 +1,9 @@
-/** The page: wires stage, tools and panel to a `Segmenter`. */
+/** The page: wires the canvas, the tools and the panel to a `Segmenter`. */
 
+import { Stage } from "../canvas/stage.js";
+import { InputError, Segmenter } from "../engine/segmenter.js";
 import { ObjectList } from "./objects.js";
-import { InputError, Segmenter } from "./segmenter.js";
 import { listenToKeys, listShortcuts } from "./shortcuts.js";
-import { Stage } from "./stage.js";
 
 const MODEL = "./model/";
 const FILES = {
@@ -14,11 +14,14 @@ const FILES = {
 };
 // Errors stay until they are closed; hints go by themselves, in milliseconds.
 const HINT_TIME = 6000;
+// Of the stage, around a photograph that fits.
+const MARGIN = 0.04;
 // What takes less is not announced, so that nothing flickers; in milliseconds.
 const BUSY_DELAY = 250;
 
 const element = (id) => document.getElementById(id);
-const stage = new Stage(element("stage"), { click: addClick, remove: removeClick });
+const handlers = { click: addClick, remove: removeClick };
+const stage = new Stage(element("stage"), handlers, { margin: MARGIN });
 const objects = new ObjectList(element("objects"), {
   select: (index) => step(() => segmenter.selectObject(index)),
   remove: (index) => {
@@ -29,6 +32,7 @@ const objects = new ObjectList(element("objects"), {
 let segmenter = null; // once loaded
 let fileName = "photograph";
 let latest = null; // the snapshot that is shown
+let pending = []; // clicks that no snapshot shows yet, oldest first
 let isSubtracting = false;
 let view = "mask";
 let messageTimer = 0;
@@ -80,6 +84,7 @@ async function open(file, name) {
     const onDecoded = ({ bitmap, isScaled }) => {
       fileName = name;
       latest = null;
+      pending = [];
       objects.clear();
       element("empty").hidden = true;
       element("stage").hidden = false;
@@ -104,24 +109,34 @@ async function open(file, name) {
 }
 
 function addClick(x, y, isSecondary) {
-  const label = isSubtracting !== isSecondary ? 0 : 1;
-  step(() => segmenter.click(x, y, label, { onGlance: show }));
+  const click = { x, y, label: isSubtracting || isSecondary ? 0 : 1 };
+  const onGlance = (glance) => show(glance, click);
+  step(() => segmenter.click(x, y, click.label, { onGlance }), click);
 }
 
 function removeClick(index) {
-  step(() => segmenter.setClicks(latest.clicks.filter((_, i) => i !== index)));
+  const clicks = [...latest.clicks.filter((_, i) => i !== index), ...pending];
+  step(() => segmenter.setClicks(clicks));
 }
 
-/** One step of the segmenter, shown when it is done and no newer one waits. */
-async function step(run) {
+/**
+ * One step of the segmenter, shown when it is done and no newer one waits.
+ *
+ * @param {() => Promise<object | null>} run
+ * @param {{x: number, y: number, label: 0 | 1} | null} click whose mark is shown meanwhile
+ */
+async function step(run, click = null) {
   if (segmenter?.snapshot == null) return;
   hideMessage();
   running++;
+  if (click !== null) showPending([...pending, click]);
+  const latestClick = pending.at(-1) ?? null;
   const busy = setTimeout(() => showBusy("Segmenting…"), BUSY_DELAY);
   try {
     const snapshot = await run();
-    if (snapshot !== null) await show(snapshot);
+    if (snapshot !== null) await show(snapshot, latestClick);
   } catch (error) {
+    showPending(pending.filter((one) => one !== click));
     showError(error);
   } finally {
     clearTimeout(busy);
@@ -168,13 +183,27 @@ async function save(format) {
 
 // ---- What is shown -------------------------------------------------------------------------------
 
-async function show(snapshot) {
+/**
+ * @param {object} snapshot
+ * @param {object | null} click the latest that the snapshot holds of those that were pending
+ */
+async function show(snapshot, click = null) {
   latest = snapshot;
+  pending = pending.slice(pending.indexOf(click) + 1);
   const { mask, others, object, clicks, width, height } = snapshot;
   // The probability has four bytes a pixel, so it is fetched only to be seen.
   const probability = view === "probability" ? await segmenter.probability() : null;
   if (snapshot !== latest) return; // a newer one came meanwhile
-  stage.show({ mode: view, mask, others, object, clicks, probability });
+  const plane = (data) => data && { data, width, height };
+  stage.show({
+    mode: view,
+    mask: plane(mask),
+    others: plane(others),
+    probability: plane(probability),
+    object,
+    clicks,
+    pending,
+  });
   objects.show(snapshot);
   showTools(snapshot);
   const parts = [];
@@ -185,6 +214,11 @@ async function show(snapshot) {
   element("status").textContent = parts.join(" · ");
   element("file-name").textContent = `${fileName} · ${width} × ${height}`;
   element("objects-hint").hidden = mask !== null;
+}
+
+function showPending(clicks) {
+  pending = clicks;
+  stage.show({ pending });
 }
 
 function showTools({ mask, canUndo, canRedo, numObjects }) {

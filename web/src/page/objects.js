@@ -1,6 +1,6 @@
 /** The list of objects in the panel: choose, name, remove. */
 
-import { objectColour } from "./overlay.js";
+import { objectColour } from "../canvas/overlay.js";
 
 export class ObjectList {
   #list;

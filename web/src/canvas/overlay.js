@@ -2,6 +2,10 @@
  * What is laid over the photograph on the screen: tints, outlines, probability, or the cut-out's
  * background. It is painted at the screen's resolution for what is in sight, so that it costs the
  * same for every size of photograph and every pixel of a mask can be seen when zoomed in.
+ *
+ * @typedef {{width: number, height: number}} Size
+ * @typedef {{data: Uint8Array | Float32Array, width: number, height: number}} Plane a number for each
+ *   pixel, [height, width]; it may be smaller than the photograph that it covers
  */
 
 // Colours of the objects on the screen, in turn: from Okabe and Ito's, which colour-blind people tell
@@ -37,55 +41,68 @@ export function objectColour(index) {
  * Paint all of a rectangle of the screen.
  *
  * @param {Uint8ClampedArray} out RGBA [height, width, 4] of the screen
- * @param {{height: number, width: number}} screen
+ * @param {Size} screen
  * @param {{scale: number, left: number, top: number}} place screen pixels per pixel of the
  *   photograph, and where its corner lies on the screen
  * @param {object} what
  * @param {"mask" | "probability" | "cutout"} what.mode
- * @param {{height: number, width: number}} what.size of the photograph
- * @param {Uint8Array | null} what.mask of the present object
- * @param {Uint8Array | null} what.others index map of the other objects
- * @param {Float32Array | null} what.probability
+ * @param {Size} what.size of the photograph
+ * @param {Plane | null} what.mask of the present object, 0 and 1
+ * @param {Plane | null} what.others index map of the other objects: i + 1 on object i
+ * @param {Plane | null} what.probability in [0, 1]
  * @param {number} what.object the present object, from 0
  * @param {number} what.opacity of the tints, in [0, 1]
  * @param {number} what.line width of the outline in pixels of the screen
  */
 export function paintOverlay(out, screen, place, what) {
-  const lookUp = lookUpOf(screen, place, what.size);
   if (what.mode === "probability") {
-    paintProbability(out, screen, lookUp, what);
+    paintProbability(out, screen, place, what);
     return;
   }
-  // What each pixel of the screen shows: 0 nothing, i + 1 object i, OUTSIDE no photograph.
-  const labels = new Uint8Array(screen.width * screen.height);
-  forEachPixel(screen, lookUp, (i, pixel) => {
-    if (pixel < 0) labels[i] = OUTSIDE;
-    else if (what.mask?.[pixel]) labels[i] = what.object + 1;
-    else if (what.mode === "mask") labels[i] = what.others?.[pixel] ?? 0;
-  });
+  const labels = labelsOf(screen, place, what);
   if (what.mode === "cutout") paintCutout(out, screen, labels);
   else paintTints(out, screen, labels, what);
 }
 
-/** For rows and columns of the screen, those of the photograph; −1 outside of it. */
-function lookUpOf(screen, { scale, left, top }, size) {
-  const along = (count, start, limit) =>
-    Int32Array.from({ length: count }, (_, i) => {
-      const position = Math.floor((i + 0.5 - start) / scale);
-      return position >= 0 && position < limit ? position : -1;
-    });
-  const rows = along(screen.height, top, size.height);
-  return { rows, cols: along(screen.width, left, size.width), width: size.width };
+/** What each pixel of the screen shows: 0 nothing, i + 1 object i, OUTSIDE no photograph. */
+function labelsOf(screen, place, { mode, size, mask, others, object }) {
+  const labels = new Uint8Array(screen.width * screen.height).fill(OUTSIDE);
+  const inside = { data: new Uint8Array(1), width: 1, height: 1 };
+  const first = mode === "mask" && others !== null ? others : inside;
+  forEachPixel(screen, place, size, first, (i, pixel) => (labels[i] = first.data[pixel]));
+  if (mask === null) return labels;
+  forEachPixel(screen, place, size, mask, (i, pixel) => {
+    if (mask.data[pixel]) labels[i] = object + 1;
+  });
+  return labels;
 }
 
-function forEachPixel(screen, { rows, cols, width }, visit) {
-  let i = 0;
-  for (let row = 0; row < screen.height; row++) {
-    const start = rows[row] * width;
+/** Call `visit` with each pixel of the screen that shows the photograph, and the plane's under it. */
+function forEachPixel(screen, { scale, left, top }, size, plane, visit) {
+  const rows = lookUp(screen.height, top, scale, size.height, plane.height);
+  const cols = lookUp(screen.width, left, scale, size.width, plane.width);
+  for (let row = 0, i = 0; row < screen.height; row++) {
+    const start = rows[row] * plane.width;
     for (let col = 0; col < screen.width; col++, i++) {
-      visit(i, rows[row] < 0 || cols[col] < 0 ? -1 : start + cols[col]);
+      if (rows[row] >= 0 && cols[col] >= 0) visit(i, start + cols[col]);
     }
   }
+}
+
+/**
+ * For rows (or columns) of the screen, those of a plane; -1 outside of it.
+ *
+ * @param {number} count rows of the screen
+ * @param {number} start row of the screen at which the photograph begins
+ * @param {number} scale rows of the screen per row of the photograph
+ * @param {number} length rows of the photograph
+ * @param {number} planeLength rows of the plane
+ */
+function lookUp(count, start, scale, length, planeLength) {
+  return Int32Array.from({ length: count }, (_, i) => {
+    const share = (i + 0.5 - start) / (scale * length);
+    return share >= 0 && share < 1 ? Math.floor(share * planeLength) : -1;
+  });
 }
 
 function paintTints(out, screen, labels, { opacity, line, object }) {
@@ -129,15 +146,12 @@ function paintCutout(out, { width, height }, labels) {
   }
 }
 
-function paintProbability(out, screen, lookUp, { probability, opacity }) {
+function paintProbability(out, screen, place, { size, probability, opacity }) {
   const alpha = Math.round((0.4 + 0.6 * opacity) * 255);
   const steps = PROBABILITY_COLOURS.length - 1;
-  forEachPixel(screen, lookUp, (i, pixel) => {
-    if (pixel < 0) {
-      paint(out, i, 0, 0, 0, 0);
-      return;
-    }
-    const position = (probability?.[pixel] ?? 0) * steps;
+  out.fill(0);
+  forEachPixel(screen, place, size, probability, (i, pixel) => {
+    const position = probability.data[pixel] * steps;
     const first = Math.min(Math.floor(position), steps - 1);
     const [a, b] = [PROBABILITY_COLOURS[first], PROBABILITY_COLOURS[first + 1]];
     const mixed = (channel) => a[channel] + (position - first) * (b[channel] - a[channel]);

@@ -2,16 +2,16 @@
  * The part of a photograph that the network sees: the whole of it, or a box around the object; the
  * twin of fctsfn_tf/predict/views.py, which explains the rules and their sources.
  *
- * @typedef {{top: number, left: number, bottom: number, right: number}} Box rows in [top, bottom),
- *   columns in [left, right)
+ * @typedef {import("../images/masks.js").Box} Box
+ * @typedef {import("../images/decoding.js").Photograph} Photograph
  * @typedef {{box: Box, height: number, width: number}} View a box of the photograph and the size of
  *   the network's input that it is resized to
- * @typedef {{data: Uint8Array, height: number, width: number}} Photograph RGB [height, width, 3]
  * @typedef {{data: Float32Array, height: number, width: number}} Plane [height, width], in [0, 1]
  */
 
-import { pixelOf, scaled, shifted } from "./clicks.js";
-import { resize, resizeInto, roundHalfEven } from "./resize.js";
+import { pixelOf, scaled, shifted } from "../clicks/clicks.js";
+import { boundingBox } from "../images/masks.js";
+import { resize, resizeInto, roundHalfEven } from "../images/resize.js";
 
 // Both sides of the network's input are multiples of its coarsest stride.
 export const SIDE_MULTIPLE = 32;
@@ -85,7 +85,7 @@ export function paste(view, answer, probability) {
  *
  * @param {View} view the present one
  * @param {Plane} probability before the next click, or of a start mask
- * @param {import("./clicks.js").Click[]} clicks all of them, the next one included
+ * @param {import("../clicks/clicks.js").Click[]} clicks all of them, the next one included
  * @param {object} config the preset's predictor settings, see fctsfn_tf/predict/config.py
  * @returns {View} the whole photograph where nothing is known of the object yet
  */
@@ -124,24 +124,6 @@ export function isCutOff(view, answer, height, width) {
     (box.bottom < height && isSideObject((rows - 1) * cols, 1, cols)) ||
     (box.right < width && isSideObject(cols - 1, cols, rows))
   );
-}
-
-/** The bounding box of the pixels whose value is above `threshold`; null where none is. */
-export function boundingBox(data, height, width, threshold) {
-  let [top, left, bottom, right] = [height, width, 0, 0];
-  for (let row = 0; row < height; row++) {
-    const start = row * width;
-    let first = 0;
-    while (first < width && !(data[start + first] > threshold)) first++;
-    if (first === width) continue;
-    let last = width - 1;
-    while (!(data[start + last] > threshold)) last--;
-    top = Math.min(top, row);
-    bottom = row + 1;
-    left = Math.min(left, first);
-    right = Math.max(right, last + 1);
-  }
-  return bottom === 0 ? null : { top, left, bottom, right };
 }
 
 function viewOf(box, config) {

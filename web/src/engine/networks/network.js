@@ -2,9 +2,9 @@
 
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
-import { CLICK_ENCODINGS, DISK_RADIUS, TRUNCATION } from "./clickMaps.js";
-import { InputError } from "./errors.js";
-import { CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE } from "./views.js";
+import { CLICK_ENCODINGS, DISK_RADIUS, TRUNCATION } from "../clicks/clickMaps.js";
+import { InputError } from "../errors.js";
+import { CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE } from "../predict/views.js";
 
 const MANIFEST = "manifest.json";
 const FORMAT = 1;

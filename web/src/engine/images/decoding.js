@@ -1,10 +1,13 @@
 /**
- * Files → pixels, by the browser's own decoders; the twin of fctsfn_tf/images/image_io.py. Runs in a worker.
+ * Files → pixels, by the browser's own decoders; the twin of what reads files in fctsfn_tf/images/.
+ * Runs in a worker.
  *
  * The browser turns a photograph upright as its EXIF data says and converts its colours to sRGB.
+ *
+ * @typedef {{data: Uint8Array, height: number, width: number}} Photograph RGB [height, width, 3]
  */
 
-import { InputError } from "./errors.js";
+import { InputError } from "../errors.js";
 import { imageHeader, pngPalette } from "./imageFiles.js";
 
 // Largest file that is decoded, as in Python.
@@ -22,7 +25,7 @@ const VOID = 255;
  * A photograph from a file, or from anything else that `createImageBitmap` takes.
  *
  * @param {ImageBitmapSource} source
- * @returns {Promise<{photograph: import("./views.js").Photograph, bitmap: ImageBitmap,
+ * @returns {Promise<{photograph: Photograph, bitmap: ImageBitmap,
  *   isScaled: boolean}>} transparency is laid over white; `bitmap` is the same for showing
  */
 export async function decodePhotograph(source) {
@@ -51,9 +54,9 @@ export async function decodePhotograph(source) {
 }
 
 /**
- * The mask in a file, to start from. Taken are what `read_mask` of fctsfn_tf/images/mask_formats.py takes:
- * a cut-out with transparency, an index PNG with colours (every index but 0 and 255), else grey,
- * whose object is what is at least half white, or, if it holds 0 and 1 alone, the 1.
+ * The mask in a file, to start from. Taken are what `read_mask` of fctsfn_tf/images/ takes: a cut-out
+ * with transparency, an index PNG with colours (every index but 0 and 255), else grey, whose object is
+ * what is at least half white, or, if it holds 0 and 1 alone, the 1.
  *
  * @param {Blob} file
  * @param {number} height of the photograph it belongs to

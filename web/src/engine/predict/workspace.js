@@ -13,14 +13,14 @@
  * @property {boolean} hasStartMask
  * @property {number} encodeMs
  * @property {number} clickMs
- * @property {import("./views.js").Box | null} box where the network looked; null for all of it
+ * @property {import("../images/masks.js").Box | null} box where the network looked; null for all of it
  * @property {number} object the present object, from 0
  * @property {number} numObjects
  * @property {Uint8Array | null} [others] index map of the other objects: object i is i + 1. Missing
  *   where they have not changed since the snapshot before.
  */
 
-import { InputError } from "./errors.js";
+import { InputError } from "../errors.js";
 import {
   cocoJson,
   indexMap,
@@ -28,8 +28,8 @@ import {
   MAX_OBJECTS,
   runLengths,
   vocPalette,
-} from "./masks.js";
-import { cutoutPng, indexPng, maskPng, probabilityPng } from "./png.js";
+} from "../images/masks.js";
+import { cutoutPng, indexPng, maskPng, probabilityPng } from "../images/png.js";
 
 export class Workspace {
   #predictor;

@@ -5,13 +5,13 @@
  */
 
 import * as tf from "@tensorflow/tfjs-core";
-import { chooseBackend, describeBackend } from "./backends.js";
-import { decodeMask, decodePhotograph } from "./decoding.js";
+import { chooseBackend, describeBackend } from "./networks/backends.js";
+import { decodeMask, decodePhotograph } from "./images/decoding.js";
 import { forPeople } from "./errors.js";
-import { loadNetwork } from "./network.js";
-import { Predictor } from "./predictor.js";
+import { loadNetwork } from "./networks/network.js";
+import { Predictor } from "./predict/predictor.js";
 import { RequestQueue } from "./requests.js";
-import { Workspace } from "./workspace.js";
+import { Workspace } from "./predict/workspace.js";
 
 let network = null;
 let predictor = null;

@@ -1,17 +1,37 @@
 /**
- * Masks as what other tools read; the twin of fctsfn_tf/images/mask_formats.py.
+ * Masks as what other tools read; the twin of what writes masks in fctsfn_tf/images/.
  *
  * A mask is a Uint8Array [height, width] of 0 and 1. Several objects are a list of masks, which may
  * overlap, or an index map: 0 for the background, then 1, 2, … per object.
+ *
+ * @typedef {{top: number, left: number, bottom: number, right: number}} Box rows in [top, bottom),
+ *   columns in [left, right)
  */
 
-import { InputError } from "./errors.js";
+import { InputError } from "../errors.js";
 import { maskPolygons } from "./polygons.js";
-import { boundingBox } from "./views.js";
 
 // 255 is PASCAL VOC's index of pixels that are ignored.
 export const MAX_OBJECTS = 254;
 const DEFAULT_NAME = "object";
+
+/** The bounding box of the pixels whose value is above `threshold`; null where none is. @returns {Box | null} */
+export function boundingBox(data, height, width, threshold) {
+  let [top, left, bottom, right] = [height, width, 0, 0];
+  for (let row = 0; row < height; row++) {
+    const start = row * width;
+    let first = 0;
+    while (first < width && !(data[start + first] > threshold)) first++;
+    if (first === width) continue;
+    let last = width - 1;
+    while (!(data[start + last] > threshold)) last--;
+    top = Math.min(top, row);
+    bottom = row + 1;
+    left = Math.min(left, first);
+    right = Math.max(right, last + 1);
+  }
+  return bottom === 0 ? null : { top, left, bottom, right };
+}
 
 /** uint8 [height, width]: 0 background, i for object i; where objects overlap, the later one. */
 export function indexMap(masks) {

@@ -7,7 +7,7 @@
  * @typedef {{row: number, col: number, isPositive: boolean}} Click
  */
 
-import { InputError } from "./errors.js";
+import { InputError } from "../errors.js";
 
 /**
  * The click at a point of the photograph.

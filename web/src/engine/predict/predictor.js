@@ -23,13 +23,13 @@
  * @typedef {object} Glance what is known after the first look at a first click; it holds until the
  *   network has looked again (`look_again` in fctsfn_tf/predict/config.py)
  * @property {Prediction} prediction
- * @property {import("./clicks.js").Click[]} clicks
+ * @property {import("../clicks/clicks.js").Click[]} clicks
  * @property {View} view
  */
 
-import { addClick, CLICK_ENCODINGS, emptyMaps } from "./clickMaps.js";
-import { clickFromPoint, ClickHistory, pixelOf, sameClick } from "./clicks.js";
-import { InputError } from "./errors.js";
+import { addClick, CLICK_ENCODINGS, emptyMaps } from "../clicks/clickMaps.js";
+import { clickFromPoint, ClickHistory, pixelOf, sameClick } from "../clicks/clicks.js";
+import { InputError } from "../errors.js";
 import * as views from "./views.js";
 
 /** One object of a photograph: its start mask, its clicks and what each of them left behind. */
@@ -86,12 +86,12 @@ export class Predictor {
     return { height, width };
   }
 
-  /** @returns {import("./views.js").Photograph} */
+  /** @returns {import("../images/decoding.js").Photograph} */
   get photograph() {
     return this.#needPhotograph();
   }
 
-  /** @returns {import("./clicks.js").Click[]} oldest first */
+  /** @returns {import("../clicks/clicks.js").Click[]} oldest first */
   get clicks() {
     this.#needPhotograph();
     return this.#target.history.clicks;
@@ -122,7 +122,7 @@ export class Predictor {
    * Start on a photograph: forget every object, and run the image part at once, so that the first
    * click is as quick as the others. If that fails, the previous photograph stays.
    *
-   * @param {import("./views.js").Photograph} photograph it is kept, not copied
+   * @param {import("../images/decoding.js").Photograph} photograph it is kept, not copied
    */
   async setImage(photograph) {
     const whole = views.wholeView(photograph.height, photograph.width, this.config);

@@ -1,3 +1,4 @@
+// A page of its own around the engine. In: a photograph and clicks. Out: the mask on a canvas.
 import { Segmenter } from "./segmenter.js";
 
 const [photo, canvas, status] = ["photo", "mask", "status"].map((id) =>
