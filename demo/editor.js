@@ -1,34 +1,33 @@
-// The photograph, the mask over it and the clicks: what gr.HTML runs once canvas.html is in the page.
+// The page's own part around the canvas: what gr.HTML runs once editor.html is in the page, behind the
+// files of the canvas (`script` in app.py), of which `Stage` is used here.
 //
 // gr.HTML gives `element`, `trigger`, `props`, `upload` and `watch`. Whatever a person does becomes
 // one `act` event; app.py answers it in `props.value` (`view_of` there). One event is under way at a
-// time, in the order in which they were made. Positions are [x, y] in pixels of the photograph.
+// time, in the order in which they were made. Positions are in pixels of the photograph.
 
 const MAX_WAITING = 20;
 const ANSWER_SECONDS = 60;
-// Size of a mark in CSS pixels, and how near to its centre a click takes it away.
-const MARK_RADIUS = 8;
-const POSITIVE = "#009e73";
-const NEGATIVE = "#d55e00";
-// Below this size a photograph is enlarged pixel by pixel, so that single ones can be clicked.
-const TINY = 200;
 const MAX_HEIGHT = 0.72; // of the window
-// What lies on the stage, from bottom to top; each is an image from the server, or missing.
-const LAYERS = ["picture", "objects", "probability", "mask", "rim"];
+const ZOOM_STEP = 1.4;
 
 const find = (selector) => element.querySelector(selector);
-const stage = find(".stage");
-const layers = find(".layers");
-const marks = find(".marks");
+const canvas = find(".stage");
+const frame = find(".frame");
+const stage = new Stage(
+  canvas,
+  { click: clicked, remove: markClicked },
+  { isInScrollingPage: true },
+);
 
 let photograph = null; // {number, width, height}
 let hasMask = false;
 let clicks = []; // [x, y, label]
-let suggestions = [];
+let suggestions = []; // the same
 let numObjects = 0;
 let canRedo = false;
 let label = 1;
-let cursor = null; // [x, y] of the cross that the arrow keys move
+let view = "mask";
+let laidOutWidth = 0; // of the frame
 let waiting = [];
 let underWay = null;
 let timer = null;
@@ -42,6 +41,7 @@ let lastSerial = 0;
  * or an action alone. */
 function act(event) {
   if (waiting.length < MAX_WAITING) waiting.push(event);
+  showMarks();
   sendNext();
 }
 
@@ -49,8 +49,8 @@ function sendNext() {
   if (underWay || waiting.length === 0) return;
   underWay = { ...waiting.shift(), id: ++lastId, photograph: photograph?.number };
   timer = setTimeout(giveUp, ANSWER_SECONDS * 1000);
-  stage.classList.add("busy");
-  drawMarks();
+  canvas.classList.add("busy");
+  showMarks();
   trigger("act", underWay);
 }
 
@@ -63,8 +63,8 @@ function giveUp() {
 function settle() {
   clearTimeout(timer);
   underWay = null;
-  stage.classList.remove("busy");
-  drawMarks();
+  canvas.classList.remove("busy");
+  showMarks();
 }
 
 async function receive(value) {
@@ -81,39 +81,55 @@ async function receive(value) {
   }
 }
 
-/** Take over what the server says holds now. */
+/** Take over what the server says holds now, all at once when all of it is decoded. */
 async function show(value) {
-  const isNew = "picture" in value;
-  const nothing = isNew ? { objects: null } : {};
-  await lay({ ...nothing, ...value });
+  const [picture, mask, others, probability] = await Promise.all([
+    value.picture && pictureOf(value.picture),
+    ...[value.mask, value.objects, value.probability].map(planeOf),
+  ]);
   photograph = value.photograph;
-  hasMask = Boolean(value.mask);
+  hasMask = Boolean(mask);
   clicks = value.clicks ?? [];
   canRedo = value.canRedo ?? false;
   numObjects = value.numObjects ?? 0;
-  if (isNew) {
+  if (picture) {
     suggestions = value.suggestions;
-    cursor = null;
     waiting = [];
   }
+  if (picture || photograph === null) layOut();
+  if (picture) stage.setPhotograph(picture, photograph);
+  // Finished objects are sent when they change.
+  const changed = "objects" in value ? { others } : {};
+  stage.show({ mask, probability, object: numObjects, ...changed });
+  showMarks();
   find(".status").textContent = value.status ?? "No photograph yet.";
   enable();
-  layOut();
 }
 
-/** Put the layers that `urls` names on the stage, all at once when all are decoded. */
-async function lay(urls) {
-  const images = LAYERS.map((name) => {
-    if (urls[name] === undefined) return layers.querySelector(`.${name}`);
-    if (urls[name] === null) return null;
-    const image = new Image();
-    image.className = name;
-    image.alt = "";
-    image.src = urls[name];
-    return image;
-  }).filter(Boolean);
-  await Promise.all(images.map((image) => image.decode()));
-  layers.replaceChildren(...images);
+/** The photograph that a data URL holds. */
+async function pictureOf(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  return createImageBitmap(image);
+}
+
+/** A plane of numbers as pictures.py makes it, for the canvas; null for none. */
+async function planeOf(plane) {
+  if (!plane) return null;
+  const { width, height, bits } = plane;
+  const packed = Uint8Array.from(atob(plane.data), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  if (bits === 8) return { width, height, data: bytes };
+  const rowLength = Math.ceil(width / 8);
+  const data = new Uint8Array(width * height);
+  for (let row = 0, i = 0; row < height; row++) {
+    for (let col = 0; col < width; col++, i++) {
+      data[i] = (bytes[row * rowLength + (col >> 3)] >> (7 - (col & 7))) & 1;
+    }
+  }
+  return { width, height, data };
 }
 
 function say(message) {
@@ -134,6 +150,7 @@ function enable() {
     find(`[data-action="${action}"]`).disabled = !isPossible;
   }
   find(".suggest").hidden = nextSuggestion() === null;
+  for (const button of element.querySelectorAll("[data-zoom]")) button.disabled = !photograph;
 }
 
 /** The suggested click that comes next, or null. */
@@ -141,135 +158,55 @@ function nextSuggestion() {
   return numObjects === 0 ? (suggestions[clicks.length] ?? null) : null;
 }
 
-// ---- Drawing ------------------------------------------------------------------------------------
+// ---- On the canvas ------------------------------------------------------------------------------
 
-/** Give the stage the photograph's shape, as large as fits. */
+/** Give the canvas the photograph's shape, as large as fits. */
 function layOut() {
-  stage.hidden = photograph === null;
+  canvas.hidden = photograph === null;
   find(".empty").hidden = photograph !== null;
+  laidOutWidth = frame.clientWidth;
   if (photograph === null) return;
   const { width, height } = photograph;
-  const available = find(".frame").clientWidth;
-  const scale = Math.min(available / width, (window.innerHeight * MAX_HEIGHT) / height);
-  stage.style.width = `${width * scale}px`;
-  stage.style.height = `${height * scale}px`;
-  stage.classList.toggle("tiny", Math.max(width, height) < TINY);
-  drawMarks();
+  const scale = Math.min(laidOutWidth / width, maxHeight() / height);
+  canvas.style.width = `${width * scale}px`;
+  canvas.style.height = `${height * scale}px`;
 }
 
-/** Clicks, suggestions and the cross, at the screen's own resolution. */
-function drawMarks() {
-  if (photograph === null) return;
-  const ratio = window.devicePixelRatio || 1;
-  marks.width = Math.round(stage.clientWidth * ratio);
-  marks.height = Math.round(stage.clientHeight * ratio);
-  const context = marks.getContext("2d");
-  context.scale(ratio, ratio);
+/**
+ * How high the photograph may be, in CSS pixels. A Space lies in a frame that is as high as what is in
+ * it, so that a share of the frame's height would grow with everything that the page shows; there it
+ * is a share of the screen's.
+ */
+function maxHeight() {
+  const isFramed = window.self !== window.top;
+  return MAX_HEIGHT * (isFramed ? screen.availHeight : window.innerHeight);
+}
+
+/** Clicks, those that are not answered yet, and the suggested one. */
+function showMarks() {
+  const mark = ([x, y, label]) => ({ x, y, label });
   const suggestion = nextSuggestion();
-  if (suggestion) drawSuggestion(context, suggestion);
-  for (const click of clicks) drawMark(context, click);
-  for (const event of [underWay, ...waiting]) {
-    if (event?.action !== "click") continue;
-    context.globalAlpha = 0.6;
-    drawMark(context, [event.x, event.y, event.label]);
-    context.globalAlpha = 1;
-  }
-  if (cursor) drawCross(context, cursor);
-}
-
-/** Where a pixel's centre lies on the stage, in CSS pixels. */
-function onStage([x, y]) {
-  return [
-    ((Math.floor(x) + 0.5) / photograph.width) * stage.clientWidth,
-    ((Math.floor(y) + 0.5) / photograph.height) * stage.clientHeight,
-  ];
-}
-
-/** A green disk with a plus, or a red square with a bar: told apart without colour. */
-function drawMark(context, click) {
-  const [x, y] = onStage(click);
-  const radius = MARK_RADIUS;
-  context.beginPath();
-  if (click[2]) context.arc(x, y, radius, 0, 2 * Math.PI);
-  else context.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-  context.fillStyle = click[2] ? POSITIVE : NEGATIVE;
-  context.strokeStyle = "#ffffff";
-  context.lineWidth = 2;
-  context.fill();
-  context.stroke();
-  context.beginPath();
-  context.moveTo(x - radius / 2, y);
-  context.lineTo(x + radius / 2, y);
-  if (click[2]) {
-    context.moveTo(x, y - radius / 2);
-    context.lineTo(x, y + radius / 2);
-  }
-  context.stroke();
-}
-
-function drawSuggestion(context, click) {
-  const [x, y] = onStage(click);
-  for (const [colour, width] of [["#000000", 5], ["#ffffff", 2.5]]) {
-    context.beginPath();
-    context.setLineDash([5, 4]);
-    context.arc(x, y, 15, 0, 2 * Math.PI);
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    context.stroke();
-  }
-  context.setLineDash([]);
-}
-
-function drawCross(context, point) {
-  const [x, y] = onStage(point);
-  for (const [colour, width] of [["#000000", 4], ["#ffffff", 1.5]]) {
-    context.beginPath();
-    context.moveTo(x - 14, y);
-    context.lineTo(x + 14, y);
-    context.moveTo(x, y - 14);
-    context.lineTo(x, y + 14);
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    context.stroke();
-  }
-}
-
-// ---- What a person does -------------------------------------------------------------------------
-
-/** The pixel [x, y] of the photograph under the pointer, whatever the page's zoom. */
-function pixelUnder(event) {
-  const box = stage.getBoundingClientRect();
-  const within = (share, size) => Math.min(Math.max(Math.floor(share * size), 0), size - 1);
-  return [
-    within((event.clientX - box.left) / box.width, photograph.width),
-    within((event.clientY - box.top) / box.height, photograph.height),
-  ];
-}
-
-/** The number of the topmost mark under the pointer, or -1. */
-function markUnder(event) {
-  const box = stage.getBoundingClientRect();
-  const zoom = box.width / stage.clientWidth;
-  return clicks.findLastIndex((click) => {
-    const [x, y] = onStage(click);
-    const across = (event.clientX - box.left) / zoom - x;
-    const down = (event.clientY - box.top) / zoom - y;
-    return Math.hypot(across, down) <= MARK_RADIUS + 1;
+  stage.show({
+    clicks: clicks.map(mark),
+    pending: [underWay, ...waiting].filter((event) => event?.action === "click"),
+    suggestion: suggestion && mark(suggestion),
   });
 }
 
-function clickAt([x, y], sign) {
-  act({ action: "click", x, y, label: sign });
+function clicked(x, y, isSecondary) {
+  clickAt(x, y, isSecondary ? 0 : label);
 }
 
-function pointed(event, sign) {
-  event.preventDefault();
-  if (photograph === null) return;
-  cursor = null;
-  const index = markUnder(event);
-  if (index >= 0 && !underWay) act({ action: "remove click", index });
-  else clickAt(pixelUnder(event), sign);
+function clickAt(x, y, label) {
+  act({ action: "click", x, y, label });
 }
+
+function markClicked(index) {
+  // What is under way may change the clicks' numbers.
+  if (!underWay) act({ action: "remove click", index });
+}
+
+// ---- What a person does -------------------------------------------------------------------------
 
 function choose(sign) {
   label = sign;
@@ -280,20 +217,21 @@ function choose(sign) {
   }
 }
 
-function chooseView(view) {
-  find("select.view").value = view;
-  if (view === "probability") act({ action: "show", probability: true });
-  else if (stage.dataset.view === "probability") act({ action: "show", probability: false });
-  stage.dataset.view = view;
+function chooseView(name) {
+  find("select.view").value = name;
+  const [had, needs] = [view, name].map((one) => one === "probability");
+  if (had !== needs) act({ action: "show", probability: needs });
+  view = name;
+  stage.show({ mode: view });
 }
 
 function chooseOpacity(percent) {
-  stage.style.setProperty("--opacity", percent / 100);
+  stage.opacity = percent / 100;
 }
 
 function suggest() {
   const suggestion = nextSuggestion();
-  if (suggestion && !underWay) clickAt(suggestion, suggestion[2]);
+  if (suggestion && !underWay) clickAt(...suggestion);
 }
 
 async function open(file) {
@@ -319,10 +257,16 @@ const SHORTCUTS = {
   n: () => choose(0),
   s: suggest,
   v: () => {
-    const views = ["mask", "probability", "photograph"];
-    chooseView(views[(views.indexOf(find("select.view").value) + 1) % views.length]);
+    const views = [...find("select.view").options].map((option) => option.value);
+    chooseView(views[(views.indexOf(view) + 1) % views.length]);
   },
+  "+": () => stage.zoom(ZOOM_STEP),
+  "=": () => stage.zoom(ZOOM_STEP),
+  "-": () => stage.zoom(1 / ZOOM_STEP),
+  0: () => stage.fit(),
 };
+// With Ctrl, or with ⌘ on a Mac.
+const CTRL_SHORTCUTS = { z: () => press("undo"), y: () => press("redo") };
 
 function press(action) {
   const button = find(`[data-action="${action}"]`);
@@ -335,43 +279,17 @@ function isTyping(target) {
 
 function shortcut(event) {
   if (!element.isConnected) return document.removeEventListener("keydown", shortcut);
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-  const run = SHORTCUTS[event.key.toLowerCase()];
+  if (event.altKey || isTyping(event.target)) return;
+  const hasCtrl = event.ctrlKey || event.metaKey;
+  const key = event.key.toLowerCase();
+  const isRedo = hasCtrl && event.shiftKey && key === "z";
+  const run = (hasCtrl ? CTRL_SHORTCUTS : SHORTCUTS)[isRedo ? "y" : key];
   if (run) {
     event.preventDefault();
     run();
   }
 }
 
-/** The keyboard's clicks: arrows move the cross (with Shift in large steps). */
-function stageKey(event) {
-  if (photograph === null) return;
-  const { width, height } = photograph;
-  const step = Math.max(1, Math.round(Math.max(width, height) * (event.shiftKey ? 0.1 : 0.01)));
-  const moves = {
-    ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step],
-  };
-  const from = cursor ?? [Math.floor(width / 2), Math.floor(height / 2)];
-  if (event.key in moves) {
-    const [across, down] = cursor ? moves[event.key] : [0, 0];
-    cursor = [
-      Math.min(Math.max(from[0] + across, 0), width - 1),
-      Math.min(Math.max(from[1] + down, 0), height - 1),
-    ];
-    drawMarks();
-  } else if (event.key === "Enter" || event.key === " ") {
-    clickAt(from, event.shiftKey ? 1 - label : label);
-  } else if (event.key === "Delete" || event.key === "Backspace") {
-    clickAt(from, 0);
-  } else {
-    return;
-  }
-  event.preventDefault();
-}
-
-stage.addEventListener("click", (event) => pointed(event, label));
-stage.addEventListener("contextmenu", (event) => pointed(event, 0));
-stage.addEventListener("keydown", stageKey);
 document.addEventListener("keydown", shortcut);
 for (const button of element.querySelectorAll("[data-action]")) {
   button.addEventListener("click", () => act({ action: button.dataset.action }));
@@ -394,7 +312,6 @@ find(".file").addEventListener("change", (event) => {
   open(event.target.files[0]);
   event.target.value = ""; // so that the same file can be opened again
 });
-const frame = find(".frame");
 frame.addEventListener("dragover", (event) => {
   event.preventDefault();
   frame.classList.add("dropping");
@@ -408,7 +325,12 @@ frame.addEventListener("drop", (event) => {
 document.addEventListener("paste", (event) => {
   if (!isTyping(event.target)) open(event.clipboardData.files[0]);
 });
-new ResizeObserver(layOut).observe(frame);
+for (const button of element.querySelectorAll("[data-zoom]")) {
+  const factor = { in: ZOOM_STEP, out: 1 / ZOOM_STEP }[button.dataset.zoom];
+  button.addEventListener("click", () => (factor ? stage.zoom(factor) : stage.fit()));
+}
+// Its height follows the photograph's; only another width lays out anew.
+new ResizeObserver(() => frame.clientWidth !== laidOutWidth && layOut()).observe(frame);
 choose(1);
 chooseView(find("select.view").value);
 chooseOpacity(find("input.opacity").value);
