@@ -35,8 +35,8 @@ HEIGHT, WIDTH = 816, 1224
 # (x, y, label) as shares of the photograph's sides: on and around the bundled cat.
 CLICKS = [(0.49, 0.4, 1), (0.22, 0.87, 1), (0.95, 0.1, 0), (0.6, 0.7, 1), (0.05, 0.1, 0)] * 4
 START_SECONDS = 300
-# `clickTook` becomes the seconds from the next click of the mouse until the first frame with the new
-# mask has been painted.
+# `clickTook` becomes the seconds from the next click of the mouse until the first frame with the
+# new mask has been painted.
 WATCH_CLICK = """() => {
   window.clickTook = new Promise((resolve) => {
     const started = new Promise((down) => addEventListener(
