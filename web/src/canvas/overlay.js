@@ -27,6 +27,7 @@ const PROBABILITY_COLOURS = [
   [246, 140, 60],
   [252, 250, 180],
 ];
+const PROBABILITY_STEPS = 255;
 // The cut-out's background: squares in two greys, in pixels of the screen.
 const SQUARE = 12;
 const SQUARE_GREYS = [225, 250];
@@ -40,7 +41,7 @@ export function objectColour(index) {
 /**
  * Paint all of a rectangle of the screen.
  *
- * @param {Uint8ClampedArray} out RGBA [height, width, 4] of the screen
+ * @param {Uint8ClampedArray} out RGBA [height, width, 4] of the screen, all of its buffer
  * @param {Size} screen
  * @param {{scale: number, left: number, top: number}} place screen pixels per pixel of the
  *   photograph, and where its corner lies on the screen
@@ -55,38 +56,46 @@ export function objectColour(index) {
  * @param {number} what.line width of the outline in pixels of the screen
  */
 export function paintOverlay(out, screen, place, what) {
+  const pixels = new Uint32Array(out.buffer);
   if (what.mode === "probability") {
-    paintProbability(out, screen, place, what);
+    paintProbability(pixels, screen, place, what);
     return;
   }
   const labels = labelsOf(screen, place, what);
-  if (what.mode === "cutout") paintCutout(out, screen, labels);
-  else paintTints(out, screen, labels, what);
+  if (what.mode === "cutout") paintCutout(pixels, screen, labels);
+  else paintTints(pixels, screen, labels, what);
 }
 
 /** What each pixel of the screen shows: 0 nothing, i + 1 object i, OUTSIDE no photograph. */
 function labelsOf(screen, place, { mode, size, mask, others, object }) {
-  const labels = new Uint8Array(screen.width * screen.height).fill(OUTSIDE);
-  const inside = { data: new Uint8Array(1), width: 1, height: 1 };
-  const first = mode === "mask" && others !== null ? others : inside;
-  forEachPixel(screen, place, size, first, (i, pixel) => (labels[i] = first.data[pixel]));
+  const nothing = { data: new Uint8Array(1), width: 1, height: 1 };
+  const labels = sampled(screen, place, size, mode === "mask" ? (others ?? nothing) : nothing);
   if (mask === null) return labels;
-  forEachPixel(screen, place, size, mask, (i, pixel) => {
-    if (mask.data[pixel]) labels[i] = object + 1;
-  });
+  const present = sampled(screen, place, size, mask);
+  for (let i = 0; i < labels.length; i++) if (present[i] === 1) labels[i] = object + 1;
   return labels;
 }
 
-/** Call `visit` with each pixel of the screen that shows the photograph, and the plane's under it. */
-function forEachPixel(screen, { scale, left, top }, size, plane, visit) {
-  const rows = lookUp(screen.height, top, scale, size.height, plane.height);
-  const cols = lookUp(screen.width, left, scale, size.width, plane.width);
-  for (let row = 0, i = 0; row < screen.height; row++) {
-    const start = rows[row] * plane.width;
-    for (let col = 0; col < screen.width; col++, i++) {
-      if (rows[row] >= 0 && cols[col] >= 0) visit(i, start + cols[col]);
+/** The numbers of a plane, [height, width], as the screen shows them; OUTSIDE beside it. */
+function sampled(screen, { scale, left, top }, size, plane, Kind = Uint8Array) {
+  const { width, height } = screen;
+  const rows = lookUp(height, top, scale, size.height, plane.height);
+  const cols = lookUp(width, left, scale, size.width, plane.width);
+  const values = new Kind(width * height);
+  for (let row = 0; row < height; row++) {
+    const start = row * width;
+    if (row > 0 && rows[row] === rows[row - 1]) {
+      values.copyWithin(start, start - width, start);
+    } else if (rows[row] < 0) {
+      values.fill(OUTSIDE, start, start + width);
+    } else {
+      const line = rows[row] * plane.width;
+      for (let col = 0; col < width; col++) {
+        values[start + col] = cols[col] < 0 ? OUTSIDE : plane.data[line + cols[col]];
+      }
     }
   }
+  return values;
 }
 
 /**
@@ -105,63 +114,67 @@ function lookUp(count, start, scale, length, planeLength) {
   });
 }
 
-function paintTints(out, screen, labels, { opacity, line, object }) {
+function paintTints(pixels, { width, height }, labels, { opacity, line, object }) {
   const present = object + 1;
-  const alpha = Math.round(opacity * 255);
-  const { width, height } = screen;
-  const at = (row, col) =>
-    row < 0 || col < 0 || row >= height || col >= width ? OUTSIDE : labels[row * width + col];
-  const differs = (label, isPresent) => label !== OUTSIDE && (label === present) !== isPresent;
-  for (let row = 0; row < height; row++) {
-    for (let col = 0; col < width; col++) {
-      const i = row * width + col;
+  // Of each label: nothing is clear, and so is OUTSIDE.
+  const tints = colours(OUTSIDE + 1, (label) =>
+    label === 0 || label === OUTSIDE ? [0, 0, 0, 0] : [...objectColour(label - 1), 255 * opacity],
+  );
+  // White inside and dark outside: one of the two is seen on any photograph.
+  const [inner, outer] = colours(2, (i) => (i === 0 ? [255, 255, 255, 255] : [0, 0, 0, 150]));
+  for (let row = 0, i = 0; row < height; row++) {
+    for (let col = 0; col < width; col++, i++) {
       const label = labels[i];
-      if (label === OUTSIDE) {
-        paint(out, i, 0, 0, 0, 0);
-        continue;
-      }
+      pixels[i] = tints[label];
+      if (label === OUTSIDE) continue;
       const isPresent = label === present;
+      const above = row < line ? OUTSIDE : labels[i - line * width];
+      const below = row + line >= height ? OUTSIDE : labels[i + line * width];
+      const before = col < line ? OUTSIDE : labels[i - line];
+      const after = col + line >= width ? OUTSIDE : labels[i + line];
       const isEdge =
-        differs(at(row - line, col), isPresent) ||
-        differs(at(row + line, col), isPresent) ||
-        differs(at(row, col - line), isPresent) ||
-        differs(at(row, col + line), isPresent);
-      // White inside and dark outside: one of the two is seen on any photograph.
-      if (isEdge && isPresent) paint(out, i, 255, 255, 255, 255);
-      else if (isEdge) paint(out, i, 0, 0, 0, 150);
-      else if (label === 0) paint(out, i, 0, 0, 0, 0);
-      else paint(out, i, ...objectColour(label - 1), alpha);
+        (above !== OUTSIDE && (above === present) !== isPresent) ||
+        (below !== OUTSIDE && (below === present) !== isPresent) ||
+        (before !== OUTSIDE && (before === present) !== isPresent) ||
+        (after !== OUTSIDE && (after === present) !== isPresent);
+      if (isEdge) pixels[i] = isPresent ? inner : outer;
     }
   }
 }
 
-function paintCutout(out, { width, height }, labels) {
-  for (let row = 0; row < height; row++) {
-    for (let col = 0; col < width; col++) {
-      const i = row * width + col;
+function paintCutout(pixels, { width, height }, labels) {
+  const greys = colours(2, (i) => [SQUARE_GREYS[i], SQUARE_GREYS[i], SQUARE_GREYS[i], 255]);
+  for (let row = 0, i = 0; row < height; row++) {
+    for (let col = 0; col < width; col++, i++) {
       const square = (Math.floor(row / SQUARE) + Math.floor(col / SQUARE)) & 1;
-      const grey = SQUARE_GREYS[square];
-      paint(out, i, grey, grey, grey, labels[i] === 0 ? 255 : 0);
+      pixels[i] = labels[i] === 0 ? greys[square] : 0;
     }
   }
 }
 
-function paintProbability(out, screen, place, { size, probability, opacity }) {
-  const alpha = Math.round((0.4 + 0.6 * opacity) * 255);
-  const steps = PROBABILITY_COLOURS.length - 1;
-  out.fill(0);
-  forEachPixel(screen, place, size, probability, (i, pixel) => {
-    const position = probability.data[pixel] * steps;
-    const first = Math.min(Math.floor(position), steps - 1);
-    const [a, b] = [PROBABILITY_COLOURS[first], PROBABILITY_COLOURS[first + 1]];
-    const mixed = (channel) => a[channel] + (position - first) * (b[channel] - a[channel]);
-    paint(out, i, mixed(0), mixed(1), mixed(2), alpha);
-  });
+function paintProbability(pixels, screen, place, { size, probability, opacity }) {
+  const alpha = 255 * (0.4 + 0.6 * opacity);
+  const table = colours(PROBABILITY_STEPS + 1, (i) => [
+    ...probabilityColour(i / PROBABILITY_STEPS),
+    alpha,
+  ]);
+  const values = sampled(screen, place, size, probability, Float32Array);
+  for (let i = 0; i < pixels.length; i++) {
+    pixels[i] = values[i] === OUTSIDE ? 0 : table[Math.round(values[i] * PROBABILITY_STEPS)];
+  }
 }
 
-function paint(out, i, red, green, blue, alpha) {
-  out[4 * i] = red;
-  out[4 * i + 1] = green;
-  out[4 * i + 2] = blue;
-  out[4 * i + 3] = alpha;
+/** [R, G, B] of a probability in [0, 1]. */
+function probabilityColour(probability) {
+  const position = probability * (PROBABILITY_COLOURS.length - 1);
+  const first = Math.min(Math.floor(position), PROBABILITY_COLOURS.length - 2);
+  const [a, b] = [PROBABILITY_COLOURS[first], PROBABILITY_COLOURS[first + 1]];
+  return a.map((value, channel) => value + (position - first) * (b[channel] - value));
+}
+
+/** `count` colours, `make(i)` is [R, G, B, A], as single numbers in the order of the bytes here. */
+function colours(count, make) {
+  const bytes = new Uint8ClampedArray(4 * count);
+  for (let i = 0; i < count; i++) bytes.set(make(i), 4 * i);
+  return new Uint32Array(bytes.buffer);
 }

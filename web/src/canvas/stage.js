@@ -40,10 +40,16 @@ const NOTHING = {
   suggestion: null,
 };
 
+// Of what is shown, that which lies over the picture and under the marks.
+const OVERLAY = ["mode", "mask", "others", "probability", "object"];
+
 export class Stage {
   #canvas;
   #context;
-  #overlay = document.createElement("canvas");
+  // The picture at its place, and what lies over it: drawn anew only when they have changed, so that
+  // a mark is seen at once.
+  #pictureLayer = makeLayer();
+  #overlayLayer = makeLayer();
   #on;
   #margin;
   #isInScrollingPage;
@@ -104,6 +110,8 @@ export class Stage {
 
   /** Show other masks or marks; what is not named stays. @param {Partial<Shown>} what */
   show(what) {
+    const changes = OVERLAY.some((name) => name in what && what[name] !== this.#shown[name]);
+    if (changes) this.#overlayLayer.isOld = true;
     Object.assign(this.#shown, what);
     if (this.#hovered >= this.#shown.clicks.length) this.#hover(-1);
     this.#draw();
@@ -112,6 +120,7 @@ export class Stage {
   /** Of the tints, in [0, 1]. */
   set opacity(opacity) {
     this.#opacity = opacity;
+    this.#overlayLayer.isOld = true;
     this.#draw();
   }
 
@@ -160,6 +169,7 @@ export class Stage {
 
   #setPlace(place) {
     this.#place = place;
+    this.#layersAreOld();
     // Where nothing can be moved, one finger scrolls the page.
     this.#canvas.style.touchAction = this.#isFitted ? "pan-x pan-y" : "none";
     this.#draw();
@@ -175,6 +185,7 @@ export class Stage {
     const ratio = pixelRatio();
     this.#canvas.width = Math.max(1, Math.round(width * ratio));
     this.#canvas.height = Math.max(1, Math.round(height * ratio));
+    this.#layersAreOld();
     if (this.#isFitted || this.#place.scale < this.#fitted().scale) this.fit();
     // At once: a canvas whose size was set is empty, and would flash.
     this.#drawNow();
@@ -248,24 +259,38 @@ export class Stage {
 
   #drawNow() {
     const context = this.#context;
+    const { width, height } = this.#canvas;
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    context.clearRect(0, 0, width, height);
     if (this.#picture === null) return;
     const ratio = pixelRatio();
-    this.#drawPicture(ratio);
-    if (this.#hasOverlay()) this.#drawOverlay(ratio);
+    if (this.#pictureLayer.isOld) this.#drawPicture(ratio);
+    context.drawImage(this.#pictureLayer.canvas, 0, 0);
+    if (this.#hasOverlay()) {
+      if (this.#overlayLayer.isOld) this.#drawOverlay(ratio);
+      const { canvas, x, y } = this.#overlayLayer;
+      context.drawImage(canvas, x, y);
+    }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.#drawMarks();
   }
 
+  #layersAreOld() {
+    this.#pictureLayer.isOld = this.#overlayLayer.isOld = true;
+  }
+
   #drawPicture(ratio) {
+    const { canvas } = this.#pictureLayer;
     const { bitmap, width, height } = this.#picture;
     const { scale, left, top } = this.#place;
-    const context = this.#context;
+    // A canvas whose size is set is empty.
+    Object.assign(canvas, { width: this.#canvas.width, height: this.#canvas.height });
+    const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = (scale * width) / bitmap.width < SQUARE_FROM;
     context.imageSmoothingQuality = "high";
     const [x, y] = [left * ratio, top * ratio];
     context.drawImage(bitmap, x, y, scale * ratio * width, scale * ratio * height);
+    this.#pictureLayer.isOld = false;
   }
 
   #hasOverlay() {
@@ -275,6 +300,7 @@ export class Stage {
   }
 
   #drawOverlay(ratio) {
+    const { canvas } = this.#overlayLayer;
     const { scale, left, top } = this.#place;
     const size = { width: this.#picture.width, height: this.#picture.height };
     // Only what is in sight of the photograph.
@@ -282,19 +308,16 @@ export class Stage {
     const y = Math.max(0, Math.floor(top * ratio));
     const right = Math.min(this.#canvas.width, Math.ceil((left + scale * size.width) * ratio));
     const bottom = Math.min(this.#canvas.height, Math.ceil((top + scale * size.height) * ratio));
-    if (right <= x || bottom <= y) return;
-    const screen = { width: right - x, height: bottom - y };
-    if (this.#overlay.width !== screen.width || this.#overlay.height !== screen.height) {
-      Object.assign(this.#overlay, screen);
-    }
-    const context = this.#overlay.getContext("2d");
+    const screen = { width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
+    const context = canvas.getContext("2d");
     const pixels = context.createImageData(screen.width, screen.height);
     const place = { scale: scale * ratio, left: left * ratio - x, top: top * ratio - y };
     const line = Math.round(OUTLINE * ratio);
     const what = { ...this.#shown, size, opacity: this.#opacity, line };
     paintOverlay(pixels.data, screen, place, what);
+    Object.assign(canvas, screen);
     context.putImageData(pixels, 0, 0);
-    this.#context.drawImage(this.#overlay, x, y);
+    Object.assign(this.#overlayLayer, { x, y, isOld: false });
   }
 
   #drawMarks() {
@@ -308,6 +331,11 @@ export class Stage {
     for (const click of pending) drawMark(context, at(click), click.label, { isPending: true });
     if (this.#cursor !== null) drawCrosshair(context, at(this.#cursor));
   }
+}
+
+/** A canvas that is never on the page, and where it belongs on the one that is. */
+function makeLayer() {
+  return { canvas: document.createElement("canvas"), x: 0, y: 0, isOld: true };
 }
 
 function pixelRatio() {
