@@ -375,6 +375,7 @@ test(
     await clickPixel(page, 220, 120);
     const bomb = Buffer.alloc(64);
     bomb.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    bomb.write("IHDR", 12);
     bomb.writeUInt32BE(100_000, 16);
     bomb.writeUInt32BE(100_000, 20);
     const cat = await readFile(CAT);
