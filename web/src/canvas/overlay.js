@@ -46,7 +46,7 @@ export function objectColour(index) {
  * @param {{scale: number, left: number, top: number}} place screen pixels per pixel of the
  *   photograph, and where its corner lies on the screen
  * @param {object} what
- * @param {"mask" | "probability" | "cutout"} what.mode
+ * @param {"mask" | "probability" | "cutout" | "photograph"} what.mode
  * @param {Size} what.size of the photograph
  * @param {Plane | null} what.mask of the present object, 0 and 1
  * @param {Plane | null} what.others index map of the other objects: i + 1 on object i
@@ -76,7 +76,11 @@ function labelsOf(screen, place, { mode, size, mask, others, object }) {
   return labels;
 }
 
-/** The numbers of a plane, [height, width], as the screen shows them; OUTSIDE beside it. */
+/**
+ * The numbers of a plane, [height, width], as the screen shows them; OUTSIDE beside it.
+ *
+ * @param {Uint8ArrayConstructor | Float32ArrayConstructor} Kind of the result
+ */
 function sampled(screen, { scale, left, top }, size, plane, Kind = Uint8Array) {
   const { width, height } = screen;
   const rows = lookUp(height, top, scale, size.height, plane.height);

@@ -29,6 +29,7 @@ const MAX_PIXEL_RATIO = 2;
 const SQUARE_FROM = 3;
 // A step of the keyboard's crosshair as a share of the photograph's longer side; with Shift, a pixel.
 const CURSOR_STEP = 1 / 50;
+/** @type {Shown} */
 const NOTHING = {
   mode: "mask",
   mask: null,
@@ -68,9 +69,9 @@ export class Stage {
    * @param {(x: number, y: number, isSecondary: boolean) => void} on.click at a pixel of the
    *   photograph. Secondary: the right button, a long press; Delete, or Shift with Enter
    * @param {(index: number) => void} on.remove the mark of `clicks[index]` was clicked
-   * @param {object} options
-   * @param {number} options.margin share of the stage that stays free around a photograph that fits
-   * @param {boolean} options.isInScrollingPage the wheel scrolls the page until the photograph has
+   * @param {object} [options]
+   * @param {number} [options.margin] share of the stage that stays free around a photograph that fits
+   * @param {boolean} [options.isInScrollingPage] the wheel scrolls the page until the photograph has
    *   been clicked, and always where there is nothing to zoom out
    */
   constructor(canvas, on, { margin = 0, isInScrollingPage = false } = {}) {

@@ -12,7 +12,16 @@ import { InputError } from "./errors.js";
 
 export { InputError };
 
+/**
+ * @import * as declared from "./segmenter.js"
+ * @implements {declared.Segmenter}
+ */
 export class Segmenter {
+  backend = "";
+  backendName = "";
+  threshold = 0;
+  preset = "";
+  licence = "";
   #worker;
   #waiting = new Map(); // id → {resolve, reject} and listeners
   #lastId = 0;
@@ -61,12 +70,18 @@ export class Segmenter {
     return this.#latest;
   }
 
-  async setImage(source, { onDecoded } = {}) {
+  /**
+   * @param {Blob | string | URL | ImageBitmapSource} source
+   * @param {declared.ImageOptions} options
+   */
+  async setImage(source, options = {}) {
+    const { onDecoded } = options;
     return this.#step("setImage", [await transportable(source)], { onDecoded });
   }
 
-  click(x, y, label = 1, { onGlance } = {}) {
-    return this.#step("click", [x, y, label], { onGlance });
+  /** @param {declared.ClickOptions} options */
+  click(x, y, label = 1, options = {}) {
+    return this.#step("click", [x, y, label], { onGlance: options.onGlance });
   }
 
   setClicks(clicks) {

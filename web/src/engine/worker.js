@@ -40,7 +40,7 @@ const actions = {
   async setImage(source) {
     const { photograph, bitmap, isScaled } = await decodePhotograph(source);
     // It can be seen while the image part still runs.
-    postMessage({ id: answering, decoded: { bitmap, isScaled } }, [bitmap]);
+    postMessage({ id: answering, decoded: { bitmap, isScaled } }, { transfer: [bitmap] });
     await workspace.setImage(photograph);
   },
   async setMask(mask) {
@@ -68,7 +68,7 @@ const steps = [
 for (const step of steps) actions[step] = (...args) => workspace[step](...args);
 actions.click = (x, y, label) =>
   workspace.click(x, y, label, (glance) =>
-    postMessage({ id: answering, glance }, transferable(glance)),
+    postMessage({ id: answering, glance }, { transfer: transferable(glance) }),
   );
 const withSnapshot = new Set([...steps, "setImage", "setMask"]);
 
@@ -81,7 +81,7 @@ const queue = new RequestQueue({
   },
   reply(id, { result, error }) {
     if (error) postMessage({ id, error: forPeople(error) });
-    else postMessage({ id, result }, transferable(result));
+    else postMessage({ id, result }, { transfer: transferable(result) });
   },
   nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
 });

@@ -1,6 +1,7 @@
 /**
  * The service worker: after the first visit the page works without a network. It also makes the page
- * cross-origin isolated on hosts that cannot set headers, which lets WebAssembly use threads.
+ * cross-origin isolated on hosts that cannot set headers, which lets WebAssembly use threads. Workbox
+ * does not do the latter, and would be eighteen times as long.
  *
  * The build writes the list of files and a hash over them in here, so that a new version is fetched
  * as a whole and replaces the old one as a whole.

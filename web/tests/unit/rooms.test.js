@@ -9,9 +9,12 @@ import { fileURLToPath } from "node:url";
 const SRC = fileURLToPath(new URL("../../src/", import.meta.url));
 // A file of the engine imports only from rooms to the left of its own, and from its own room.
 const ENGINE_ROOMS = ["errors.js", "clicks", "images", "predict", "networks", "."];
-// Who may know TensorFlow.js; everything else computes without it and is tested without it.
-const WITH_TENSORFLOW = ["engine/networks/network.js", "engine/networks/backends.js"];
 const WORKER = "engine/worker.js";
+// Who may know which package; everything else computes without TensorFlow.js and is tested so.
+const KNOWN = {
+  "@tensorflow/": ["engine/networks/backends.js", "engine/networks/network.js", WORKER],
+  "image-size": ["engine/images/imageFiles.js"],
+};
 // What other rooms may import of the engine: the module that people embed, and nothing behind it.
 const MODULE = "engine/segmenter.js";
 
@@ -29,37 +32,35 @@ async function imports() {
   return found;
 }
 
-const found = await imports();
+const imported = await imports();
 const roomOf = (file) => file.split("/")[0];
 
 /** The import statements for which `isWrong(file, target)`, as text. */
 function those(isWrong) {
-  const pairs = Object.entries(found).flatMap(([file, names]) => names.map((name) => [file, name]));
+  const pairs = Object.entries(imported).flatMap(([file, names]) =>
+    names.map((name) => [file, name]),
+  );
   return pairs.filter(([file, name]) => isWrong(file, name)).map((pair) => pair.join(" → "));
 }
 
 test("the import statements are found", () => {
-  assert.ok(found["page/main.js"].includes("canvas/stage.js"));
-  assert.ok(found["page/main.js"].includes(MODULE));
-  assert.ok(found[WORKER].includes("@tensorflow/tfjs-core"));
-  assert.ok(found["engine/predict/views.js"].includes("engine/images/decoding.js")); // a type
-  for (const names of Object.values(found)) {
+  assert.ok(imported["page/main.js"].includes("canvas/stage.js"));
+  assert.ok(imported["page/main.js"].includes(MODULE));
+  assert.ok(imported[WORKER].includes("@tensorflow/tfjs-core"));
+  assert.ok(imported["engine/predict/views.js"].includes("engine/images/decoding.js")); // a type
+  for (const names of Object.values(imported)) {
     for (const name of names.filter((name) => roomOf(name) in { engine: 0, canvas: 0, page: 0 })) {
-      assert.ok(name in found, `${name} is no file of web/src`);
+      assert.ok(name in imported, `${name} is no file of web/src`);
     }
   }
 });
 
 test("the engine and the canvas import nobody, the page only what each of them gives", () => {
-  const isOfOtherRoom = (file, name) =>
-    roomOf(name) !== roomOf(file) && !name.startsWith("@tensorflow/");
+  const isPackage = (name) => Object.keys(KNOWN).some((one) => name.startsWith(one));
+  const isOfOtherRoom = (file, name) => roomOf(name) !== roomOf(file) && !isPackage(name);
   const isGiven = (file, name) =>
     roomOf(file) === "page" && (name === MODULE || roomOf(name) === "canvas");
-  // What embed.js imports lies beside it on the site.
-  const isOfSite = (file, name) => file === "embed/embed.js" && name === "embed/segmenter.js";
-  const wrong = those(
-    (file, name) => isOfOtherRoom(file, name) && !isGiven(file, name) && !isOfSite(file, name),
-  );
+  const wrong = those((file, name) => isOfOtherRoom(file, name) && !isGiven(file, name));
   assert.deepEqual(wrong, []);
 });
 
@@ -69,7 +70,7 @@ test("within the engine each room imports from those before it", () => {
     return ENGINE_ROOMS.indexOf(rest.length > 0 || first === "errors.js" ? first : ".");
   };
   const inEngine = (file) => roomOf(file) === "engine";
-  const files = Object.keys(found).filter(inEngine);
+  const files = Object.keys(imported).filter(inEngine);
   assert.deepEqual(
     files.filter((file) => floorOf(file) < 0),
     [],
@@ -80,11 +81,12 @@ test("within the engine each room imports from those before it", () => {
   assert.deepEqual(wrong, []);
 });
 
-test("TensorFlow.js is known where it must be", () => {
-  const knows = Object.keys(found).filter((file) =>
-    found[file].some((name) => name.startsWith("@tensorflow/")),
-  );
-  assert.deepEqual(knows.sort(), [...WITH_TENSORFLOW, WORKER].sort());
+test("each package is known where it must be, and nowhere else", () => {
+  for (const [start, files] of Object.entries(KNOWN)) {
+    const knows = ([, names]) => names.some((name) => name.startsWith(start));
+    const found = Object.entries(imported).filter(knows);
+    assert.deepEqual(found.map(([file]) => file).sort(), files);
+  }
 });
 
 test("every room says what it is", async () => {

@@ -118,6 +118,7 @@ function partAround(hole, parts) {
   // The middle of the pixel of the object beside the hole's first edge lies inside its part.
   const [[x0, y0], [x1, y1]] = hole;
   const [dx, dy] = [Math.sign(x1 - x0), Math.sign(y1 - y0)];
+  /** @type {[number, number]} */
   const point = [x0 + (dx - dy) / 2, y0 + (dy + dx) / 2];
   let [best, least] = [-1, Infinity];
   parts.forEach((part, i) => {

@@ -27,12 +27,12 @@ const NO_SHARE = 1e-3;
  * The source resized.
  *
  * @param {Source} source
- * @returns {Uint8Array | Float32Array} [height, width, channels], of the source's kind
+ * @returns {any} [height, width, channels], a Uint8Array or Float32Array as the source is
  */
 export function resize(source, height, width) {
   const shrunk = shrink(source, height, width);
   const size = height * width * source.channels;
-  const result = new source.data.constructor(size);
+  const result = sameKind(source.data, size);
   grow(shrunk, { data: result, stride: width * source.channels, offset: 0, height, width });
   return result;
 }
@@ -47,6 +47,11 @@ export function resizeInto(source, target) {
   grow(shrink(source, target.height, target.width), target);
 }
 
+/** An array of zeros, of the same kind as another one. */
+function sameKind(data, length) {
+  return data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+}
+
 /** Area averages along the axes that shrink; the source itself where none does. */
 function shrink(source, height, width) {
   const [toHeight, toWidth] = [Math.min(height, source.height), Math.min(width, source.width)];
@@ -58,7 +63,7 @@ function shrink(source, height, width) {
     isBytes && source.height === 2 * toHeight && source.width === 2 * toWidth && channels !== 2;
   const cols = areaTable(source.width, toWidth);
   const rows = areaTable(source.height, toHeight);
-  const result = new data.constructor(toHeight * toWidth * channels);
+  const result = sameKind(data, toHeight * toWidth * channels);
   const line = new Float32Array(toWidth * channels); // one source row, averaged along its length
   const sum = new Float32Array(toWidth * channels);
   for (let row = 0; row < toHeight; row++) {

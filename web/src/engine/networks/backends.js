@@ -80,7 +80,9 @@ async function measured(name) {
   if (tf.findBackendFactory(name) === null || !(await tf.setBackend(name))) return Infinity;
   // Half precision would give other masks than Python.
   if (name === "webgl" && !tf.env().get("WEBGL_RENDER_FLOAT32_CAPABLE")) return Infinity;
+  /** @type {tf.Tensor4D} */
   const image = tf.ones([1, TRIAL_SIZE, TRIAL_SIZE, TRIAL_CHANNELS]);
+  /** @type {tf.Tensor4D} */
   const kernel = tf.ones([3, 3, TRIAL_CHANNELS, TRIAL_CHANNELS]);
   let least = Infinity;
   for (let run = 0; run <= TRIAL_RUNS; run++) {

@@ -48,6 +48,8 @@ class Target {
 }
 
 export class Predictor {
+  /** @type {import("./views.js").Config} */
+  config;
   #network;
   #photograph = null;
   #whole = null; // the view of the whole photograph
@@ -59,7 +61,7 @@ export class Predictor {
 
   /**
    * @param {Network} network
-   * @param {object} config the preset's predictor settings, see fctsfn_tf/predict/config.py
+   * @param {import("./views.js").Config} config
    */
   constructor(network, config) {
     if (!(config.click_encoding in CLICK_ENCODINGS)) {

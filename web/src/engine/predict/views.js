@@ -6,6 +6,18 @@
  * @typedef {import("../images/decoding.js").Photograph} Photograph
  * @typedef {{box: Box, height: number, width: number}} View a box of the photograph and the size of
  *   the network's input that it is resized to
+ * @typedef {object} Config the preset's predictor settings; fctsfn_tf/predict/config.py explains them
+ * @property {keyof typeof import("../clicks/clickMaps.js").CLICK_ENCODINGS} click_encoding
+ * @property {number} working_size
+ * @property {number} threshold
+ * @property {number} [look_again]
+ * @property {boolean} [graph_cut]
+ * @property {boolean} zoom_in
+ * @property {number} zoom_expansion
+ * @property {number} zoom_min_size
+ * @property {number} zoom_keep_iou
+ * @property {number} zoom_min_gain
+ *
  * @typedef {{data: Float32Array, height: number, width: number}} Plane [height, width], in [0, 1]
  */
 
@@ -86,7 +98,7 @@ export function paste(view, answer, probability) {
  * @param {View} view the present one
  * @param {Plane} probability before the next click, or of a start mask
  * @param {import("../clicks/clicks.js").Click[]} clicks all of them, the next one included
- * @param {object} config the preset's predictor settings, see fctsfn_tf/predict/config.py
+ * @param {Config} config
  * @returns {View} the whole photograph where nothing is known of the object yet
  */
 export function nextView(view, probability, clicks, config) {
