@@ -35,20 +35,17 @@ HEIGHT, WIDTH = 816, 1224
 # (x, y, label) as shares of the photograph's sides: on and around the bundled cat.
 CLICKS = [(0.49, 0.4, 1), (0.22, 0.87, 1), (0.95, 0.1, 0), (0.6, 0.7, 1), (0.05, 0.1, 0)] * 4
 START_SECONDS = 300
-# From the click until the first frame with the new mask has been painted.
-CLICK_AND_WAIT = """async ([across, down, label]) => {
-  const stage = document.querySelector(".stage");
-  const box = stage.getBoundingClientRect();
-  const drawn = new Promise((resolve) => {
-    new MutationObserver(() => requestAnimationFrame(() => setTimeout(resolve)))
+# `clickTook` becomes the seconds from the next click of the mouse until the first frame with the
+# new mask has been painted.
+WATCH_CLICK = """() => {
+  window.clickTook = new Promise((resolve) => {
+    const started = new Promise((down) => addEventListener(
+      "pointerup", () => down(performance.now()), { capture: true, once: true },
+    ));
+    const done = async () => resolve((performance.now() - await started) / 1000);
+    new MutationObserver(() => requestAnimationFrame(() => setTimeout(done)))
       .observe(document.querySelector(".status"), { childList: true });
   });
-  const started = performance.now();
-  stage.dispatchEvent(new MouseEvent(label ? "click" : "contextmenu", {
-    clientX: box.left + across * box.width, clientY: box.top + down * box.height, bubbles: true,
-  }));
-  await drawn;
-  return (performance.now() - started) / 1000;
 }"""
 
 
@@ -166,7 +163,15 @@ class InChromium:
 
     def click(self, click: tuple[float, float, int]) -> float:
         """Seconds until the mask after a click, given in shares of the sides, is drawn."""
-        return self._page.evaluate(CLICK_AND_WAIT, list(click))
+        across, down, label = click
+        self._page.evaluate(WATCH_CLICK)
+        box = self._page.locator(".stage").bounding_box()
+        self._page.mouse.click(
+            box["x"] + across * box["width"],
+            box["y"] + down * box["height"],
+            button="left" if label else "right",
+        )
+        return self._page.evaluate("clickTook")
 
     def close(self) -> None:
         """End the browser."""

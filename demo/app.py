@@ -2,13 +2,15 @@
 
 It is a Hugging Face Space (README.md beside this file says how). What a visitor has open lies in
 `sessions.py`, what the page shows of it comes from `pictures.py`, and the page's own part is
-`canvas.html`, `canvas.css` and `canvas.js`. All positions are (x, y) in pixels of the photograph.
+`editor.html`, `editor.css` and `editor.js` around the canvas of `web/src/canvas/`. All positions
+are (x, y) in pixels of the photograph.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import re
 import secrets
 import threading
 import time
@@ -33,10 +35,16 @@ from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.predict.preset_files import DEFAULT_PRESET, preset_config, preset_names
 
 HERE = Path(__file__).resolve().parent
-# In a Space the photographs lie beside this file, in a checkout beside its folder.
-EXAMPLES_FOLDER = next(
-    folder for folder in (HERE / "examples", HERE.parent / "examples") if folder.is_dir()
+# In a Space the photographs and the canvas lie beside this file, in a checkout in their own places.
+EXAMPLES_FOLDER, CANVAS_FOLDER = (
+    next(folder for folder in places if folder.is_dir())
+    for places in (
+        (HERE / "examples", HERE.parent / "examples"),
+        (HERE / "canvas", HERE.parent / "web" / "src" / "canvas"),
+    )
 )
+# Each imports only from those before it.
+CANVAS_FILES = ("place.js", "overlay.js", "marks.js", "gestures.js", "stage.js")
 # Photograph → what it shows, and suggested clicks (x, y, label).
 EXAMPLES = {
     "cat.jpg": ("a cat", [(220, 120, 1), (100, 260, 1)]),
@@ -76,7 +84,7 @@ def answer_event(name: str, event: gr.EventData, request: gr.Request) -> dict:
 
     Args:
         name: of the present object, for COCO.
-        event: what canvas.js sent, see `act` there.
+        event: what editor.js sent, see `act` there.
         request: says whose session it is.
     """
     happened = event._data if isinstance(event._data, dict) else {}
@@ -109,7 +117,7 @@ def answered(request: gr.Request, work: Callable[[Session], None]) -> dict[str, 
                 view["picture"] = pictures.photograph_url(session.image)
                 view["suggestions"] = suggested_clicks(session)
             if len(session.objects) != num_objects:
-                view["objects"] = pictures.objects_url(session.object_masks())
+                view["objects"] = pictures.objects_plane(session.object_masks())
     except InputError as error:  # nobody's turn came
         message = str(error)
     return {**view, "serial": next(_serials), "message": message}
@@ -154,19 +162,17 @@ def carry_out(session: Session, happened: dict, name: str) -> None:
 
 
 def view_of(session: Session) -> dict[str, Any]:
-    """What the page shows beside the photograph, as canvas.js reads it."""
+    """What the page shows beside the photograph, as editor.js reads it."""
     if session.photograph is None:
         return {"photograph": None}
     height, width = session.image.shape[:2]
     mask, prediction = session.mask, session.prediction
-    mask_picture, rim = (None, None) if mask is None else pictures.mask_urls(mask)
     shows_probability = session.shows_probability and prediction is not None
     return {
         "photograph": {"number": session.photograph.number, "width": width, "height": height},
-        "mask": mask_picture,
-        "rim": rim,
+        "mask": None if mask is None else pictures.mask_plane(mask),
         "probability": (
-            pictures.probability_url(prediction.probability) if shows_probability else None
+            pictures.probability_plane(prediction.probability) if shows_probability else None
         ),
         "clicks": [(click.col, click.row, int(click.is_positive)) for click in session.clicks],
         "canRedo": session.can_redo,
@@ -337,9 +343,9 @@ def build() -> gr.Blocks:
             with gr.Column(scale=3, min_width=320):
                 canvas = gr.HTML(
                     {},
-                    html_template=(HERE / "canvas.html").read_text("utf-8"),
-                    css_template=(HERE / "canvas.css").read_text("utf-8"),
-                    js_on_load=(HERE / "canvas.js").read_text("utf-8"),
+                    html_template=(HERE / "editor.html").read_text("utf-8"),
+                    css_template=joined(CANVAS_FOLDER / "stage.css", HERE / "editor.css"),
+                    js_on_load=script(),
                     apply_default_css=False,
                     examples=example_buttons(),
                 )
@@ -355,8 +361,22 @@ def build() -> gr.Blocks:
     return page
 
 
+def script() -> str:
+    """What gr.HTML runs: the canvas and the page's own part, as the body of one function.
+
+    That is no module, so the canvas' imports and exports are left out.
+    """
+    text = joined(*(CANVAS_FOLDER / name for name in CANVAS_FILES), HERE / "editor.js")
+    return re.sub(r"^(import [^;]*;\n|export )", "", text, flags=re.MULTILINE)
+
+
+def joined(*files: Path) -> str:
+    """The text of files, one after the other."""
+    return "\n".join(file.read_text("utf-8") for file in files)
+
+
 def example_buttons() -> list[dict[str, str]]:
-    """What canvas.html shows of the examples."""
+    """What editor.html shows of the examples."""
     return [
         {
             "name": name,

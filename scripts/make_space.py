@@ -1,8 +1,9 @@
 """The folder of a Hugging Face Space: python3 scripts/make_space.py output/space --name OWNER/NAME
 
-Puts together what a Space needs beside each other: the demo, the package with its weights, the
-example photographs and the licence. Files of these names in the folder are replaced, everything
-else in it stays, so it may be a clone of the Space. demo/README.md says how to upload it.
+Puts together what a Space needs beside each other: the demo, its canvas, the package with its
+weights, the example photographs and the licence. Files of these names in the folder are replaced,
+everything else in it stays, so it may be a clone of the Space. demo/README.md says how to upload
+it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Folders that are copied as they are.
-FOLDERS = ("fctsfn_tf", "examples")
+# Folders that are copied as they are, and their names in the Space.
+FOLDERS = {"fctsfn_tf": "fctsfn_tf", "examples": "examples", "web/src/canvas": "canvas"}
 THUMBNAIL = "thumbnail.jpg"
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
@@ -28,9 +29,9 @@ def make_space(directory: Path, name: str | None) -> None:
     """
     if ROOT.is_relative_to(directory.resolve()):
         sys.exit(f"The Space needs a folder of its own. Received {directory}, which holds this.")
-    for folder in FOLDERS:
-        shutil.rmtree(directory / folder, ignore_errors=True)
-        shutil.copytree(ROOT / folder, directory / folder, ignore=NOT_COPIED)
+    for folder, name_there in FOLDERS.items():
+        shutil.rmtree(directory / name_there, ignore_errors=True)
+        shutil.copytree(ROOT / folder, directory / name_there, ignore=NOT_COPIED)
     shutil.copytree(ROOT / "demo", directory, ignore=NOT_COPIED, dirs_exist_ok=True)
     shutil.copy(ROOT / "LICENSE", directory)
     if name:

@@ -3,6 +3,7 @@
 Programs call it through gradio_client, people use it in Chromium. Screenshots go to output/.
 """
 
+import ast
 import configparser
 import importlib.util
 import io
@@ -12,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_the_space_says_what_hugging_face_asks_for(space):
 def test_the_space_has_all_it_needs_and_nothing_else(space):
     names = {path.name for path in space.iterdir()}
     ours = {path.name for path in (ROOT / "demo").iterdir() if path.name != "__pycache__"}
-    assert names == ours | {"fctsfn_tf", "examples", "LICENSE"}
+    assert names == ours | {"fctsfn_tf", "examples", "canvas", "LICENSE"}
     assert not list(space.rglob("*.pyc"))
     assert (space / "fctsfn_tf" / "presets" / "compact" / "weights.npz").is_file()
 
@@ -93,10 +94,12 @@ def test_a_second_time_replaces_what_is_ours_and_nothing_else(tmp_path):
     make_space = script("make_space").make_space
     make_space(tmp_path, None)
     (tmp_path / "fctsfn_tf" / "gone.py").touch()
+    (tmp_path / "canvas" / "gone.js").touch()
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text("theirs")
     make_space(tmp_path, None)
     assert not (tmp_path / "fctsfn_tf" / "gone.py").exists()
+    assert not (tmp_path / "canvas" / "gone.js").exists()
     assert (tmp_path / ".git" / "config").read_text() == "theirs"
     with pytest.raises(SystemExit, match="folder of its own"):
         make_space(ROOT, None)
@@ -112,6 +115,41 @@ def test_the_requirements_are_those_of_the_package():
     assert wanted.keys() == PINS.keys()
     for name, specifier in wanted.items():
         assert specifier.contains(PINS[name]), f"{name}=={PINS[name]} is not {specifier}"
+
+
+def canvas_files():
+    """The files of the canvas in the order in which app.py joins them, and their texts."""
+    (names,) = re.findall(
+        r"^CANVAS_FILES = (\(.*?\))$", (ROOT / "demo" / "app.py").read_text(), re.M
+    )
+    folder = ROOT / "web" / "src" / "canvas"
+    return {name: (folder / name).read_text("utf-8") for name in ast.literal_eval(names)}
+
+
+def test_the_canvas_can_be_one_script():
+    files = canvas_files()
+    assert set(files) == {path.name for path in (ROOT / "web" / "src" / "canvas").glob("*.js")}
+    declared = []
+    before = set()
+    for name, text in [*files.items(), ("editor.js", (ROOT / "demo/editor.js").read_text("utf-8"))]:
+        imported = re.findall(r'^import \{[^}]*\} from "\./(\S+)";$', text, re.M)
+        assert len(imported) == len(re.findall(r"^import\b", text, re.M)), name
+        assert before >= set(imported), f"{name} is joined before what it imports"
+        assert not re.search(r"^export (?!class|const|function)", text, re.M), name
+        declared += re.findall(
+            r"^(?:export )?(?:async )?(?:class|const|let|function) (\w+)", text, re.M
+        )
+        before.add(name)
+    assert len(declared) == len(set(declared)), "two things of one name would be one"
+
+
+@pytest.mark.parametrize(
+    "file", ["web/src/canvas/stage.css", "demo/editor.css", "demo/editor.html"]
+)
+def test_gradios_templates_take_the_file_as_it_stands(file):
+    text = (ROOT / file).read_text("utf-8")
+    assert not re.search(r"`|\$\{|\\", text)  # it goes through a template literal of JavaScript
+    assert file.endswith("html") or "{{" not in text
 
 
 # The running app
@@ -448,6 +486,17 @@ class Page:
         with self.answered():
             self.window.keyboard.press(key)
 
+    def canvas(self):
+        """What the canvas shows, as the bytes of a PNG."""
+        self.window.evaluate("new Promise(requestAnimationFrame)")
+        return self.window.locator(".stage").screenshot()
+
+    def colour(self, x, y, size=CAT_SIZE):
+        """The (red, green, blue) that a pixel of the photograph is shown in."""
+        picture = np.asarray(Image.open(io.BytesIO(self.canvas())).convert("RGB")).astype(int)
+        height, width = picture.shape[:2]
+        return picture[int((y + 0.5) / size[0] * height), int((x + 0.5) / size[1] * width)]
+
     def shot(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.window.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
@@ -569,19 +618,131 @@ def test_clicks_land_on_the_pixel_that_was_hit(browser, url, tmp_path, size, zoo
             assert abs(sent["y"] - y) <= 1.5 * height / shown["height"]
 
 
+def test_zoomed_and_moved_a_click_still_hits_its_pixel(browser, url):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        x, y = page.at(300, 100, CAT_SIZE)
+        whole = page.canvas()
+        page.window.mouse.move(x, y)
+        page.window.mouse.wheel(0, -600)
+        assert page.canvas() == whole  # the page scrolls, until somebody works on the photograph
+        page.click(220, 120)
+        page.window.mouse.move(x, y)
+        page.window.mouse.wheel(0, -600)
+        page.window.wait_for_timeout(100)
+        zoomed = page.canvas()
+        page.window.mouse.down()
+        page.window.mouse.move(x - 90, y - 60, steps=4)
+        page.window.mouse.up()
+        assert page.canvas() != zoomed
+        assert len(page.sent) == 2
+        with page.answered():
+            page.window.mouse.click(x - 90, y - 60)
+        sent = page.sent[-1]
+        assert abs(sent["x"] - 300) <= 1
+        assert abs(sent["y"] - 100) <= 1
+        page.shot("zoomed")
+        page.window.get_by_role("button", name="Whole photo").click()
+        page.click(100, 260)
+        assert page.sent[-1]["x"] == pytest.approx(100, abs=1)
+
+
+def test_two_fingers_zoom_and_one_scrolls(browser, url):
+    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
+    with opened(browser, url, **phone) as page:
+        page.open(CAT)
+        page.window.locator(".stage").scroll_into_view_if_needed()
+        touch = page.window.context.new_cdp_session(page.window)
+
+        def fingers(kind, *points):
+            places = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+        def drag_upwards(x, y):
+            fingers("touchStart", (x, y))
+            for step in range(1, 9):
+                fingers("touchMove", (x, y - 15 * step))
+            fingers("touchEnd")
+
+        x, y = page.at(220, 120, CAT_SIZE)
+        whole = page.canvas()
+        fingers("touchStart", (x - 30, y))
+        fingers("touchStart", (x - 30, y), (x + 30, y))
+        for distance in (40, 50, 60, 75):
+            fingers("touchMove", (x - distance, y), (x + distance, y))
+        fingers("touchEnd")
+        assert page.canvas() != whole
+        with page.answered():
+            page.window.touchscreen.tap(x, y)
+        assert page.sent[-1]["x"] == pytest.approx(220, abs=1)
+        assert page.sent[-1]["y"] == pytest.approx(120, abs=1)
+        page.shot("phone_zoomed")
+        clicked = page.canvas()
+        drag_upwards(x, y)
+        assert page.canvas() != clicked
+        assert page.window.evaluate("scrollY") == 0
+        page.window.get_by_role("button", name="Whole photo").tap()
+        page.window.evaluate("scrollTo(0, 0)")
+        drag_upwards(x, y)
+        page.window.wait_for_function("scrollY > 50")
+        assert [one["action"] for one in page.sent] == ["open", "click"]
+
+
+def test_a_double_click_is_one_click(browser, url):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        with page.answered():
+            page.window.mouse.dblclick(*page.at(220, 120, CAT_SIZE))
+        page.click(100, 260)
+        assert [one["action"] for one in page.sent] == ["open", "click", "click"]
+        assert page.text(".status").startswith("2 clicks")
+
+
+def test_in_a_spaces_frame_the_photograph_keeps_its_size(browser, url, tmp_path):
+    """Hugging Face shows a Space in a frame that it makes as high as what is in it."""
+    path = tmp_path / "portrait.jpg"
+    Image.fromarray(np.full((900, 600, 3), 128, np.uint8)).save(path)
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    outer = context.new_page()
+    outer.set_content(f'<iframe src="{url}" style="width: 100%; height: 600px"></iframe>')
+    frame = outer.frames[1]
+    frame.wait_for_selector(".stage", state="attached")
+    frame.set_input_files("input.file", str(path))
+    frame.wait_for_selector(".stage:visible")
+    heights = []
+    for position in ({"x": 50, "y": 50}, {"x": 90, "y": 150}, {"x": 130, "y": 250}):
+        for _ in range(3):
+            height = frame.evaluate("document.documentElement.scrollHeight")
+            outer.evaluate(f"document.querySelector('iframe').style.height = '{height}px'")
+            frame.wait_for_timeout(50)
+        with outer.expect_response(lambda one: one.url.endswith("/run/predict")):
+            frame.locator(".stage").click(position=position)
+        frame.wait_for_function("() => !document.querySelector('.stage.busy')")
+        heights.append(frame.locator(".stage").bounding_box()["height"])
+    context.close()
+    assert len(set(heights)) == 1
+    assert heights[0] < 768
+
+
 def test_the_keyboard_is_enough(browser, url):
     with opened(browser, url) as page:
         page.window.get_by_role("button", name="a cat").focus()
         page.key("Enter")
         page.window.locator(".stage").focus()
-        page.window.keyboard.press("ArrowDown")  # shows the cross in the middle
-        page.window.keyboard.press("Shift+ArrowLeft")
+        for _ in range(5):
+            page.window.keyboard.press("ArrowLeft")
+        page.window.keyboard.press("ArrowDown")
+        for _ in range(9):
+            page.window.keyboard.press("Shift+ArrowUp")  # by a pixel
         page.key("Enter")
         assert (page.sent[-1]["x"], page.sent[-1]["y"], page.sent[-1]["label"]) == (180, 150, 1)
         page.key("Delete")
         assert page.sent[-1]["label"] == 0
         page.key("u")
         page.key("r")
+        page.key("Control+z")
+        page.key("Control+y")
+        assert [one["action"] for one in page.sent[-4:]] == ["undo", "redo", "undo", "redo"]
         page.key("u")
         page.key("o")
         assert page.sent[-1]["action"] == "next object"
@@ -601,26 +762,37 @@ def test_marks_views_and_settings(browser, url):
         page.click(221, 121)  # a mark
         assert page.sent[-1] | {"id": 0} == page.sent[-1] | {"id": 0, "action": "remove click"}
         assert page.text(".status").startswith("1 click ·")
-        source = page.window.locator("img.mask").get_attribute("src")
+        shown = page.canvas()
         with page.answered():
             page.window.get_by_label("Graph cut").check()
-        assert page.window.locator("img.mask").get_attribute("src") != source
+        assert page.canvas() != shown
         with page.answered():
             page.window.get_by_label("Graph cut").uncheck()
-        assert page.window.locator("img.mask").get_attribute("src") == source
+        assert page.canvas() == shown
         with page.answered():
             threshold = page.window.get_by_label("number input for Threshold")
             threshold.fill("0.9")
             threshold.press("Enter")
-        assert page.window.locator("img.mask").get_attribute("src") != source
+        assert page.canvas() != shown
+        shown = page.canvas()
         with page.answered():
             page.window.get_by_label("Show").select_option("probability")
-        assert page.window.locator("img.probability").is_visible()
-        assert not page.window.locator("img.mask").is_visible()
+        # Dark violet far from the object, light yellow in its middle.
+        red, green, blue = page.colour(420, 150)
+        assert blue > red > green
+        red, green, blue = page.colour(200, 200)
+        assert min(red, green) > blue
         page.shot("probability")
+        opaque = page.canvas()
         page.window.get_by_label("Opacity").fill("20")
-        opacity = "getComputedStyle(document.querySelector('img.probability')).opacity"
-        assert page.window.evaluate(opacity) == "0.2"
+        assert page.canvas() != opaque
+        page.window.get_by_label("Opacity").fill("55")
+        for view in ("cutout", "photograph"):
+            with page.answered() if view == "cutout" else nullcontext():
+                page.window.get_by_label("Show").select_option(view)
+            assert page.canvas() not in (shown, opaque)
+        page.window.get_by_label("Show").select_option("mask")
+        assert page.canvas() == shown
 
 
 def test_the_page_explains_what_it_cannot_use(browser, url, tmp_path):

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 import weakref
+import zlib
 from dataclasses import replace
 
 import keras
@@ -407,32 +408,33 @@ def test_a_turn_ends_with_an_error(store):
 
 
 def decoded(url):
-    """The picture of a data URL, uint8 (H, W, 4)."""
+    """The picture of a data URL, uint8 (H, W, 3)."""
     content = base64.b64decode(url.split(",", 1)[1])
-    return np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def numbers(plane):
+    """The numbers of a plane, uint8 (H, W), read as its description says."""
+    height, width, bits = plane["height"], plane["width"], plane["bits"]
+    rows = np.frombuffer(zlib.decompress(base64.b64decode(plane["data"])), np.uint8)
+    rows = rows.reshape(height, -1)
+    return rows if bits == 8 else np.unpackbits(rows, axis=1, count=width)
 
 
 def test_a_mask_is_shown_pixel_by_pixel():
     mask = np.random.default_rng(0).random((37, 61)) > 0.9
-    shown, rim = map(decoded, pictures.mask_urls(mask))
-    np.testing.assert_array_equal(shown[..., 3] > 0, mask)
-    assert set(map(tuple, shown[mask])) == {(*pictures.COLOURS[0], 255)}
-    near = np.zeros_like(mask)
-    for row, col in np.argwhere(mask):
-        near[max(row - 1, 0) : row + 2, max(col - 1, 0) : col + 2] = True
-    np.testing.assert_array_equal(rim[..., 3] > 0, near & ~mask)
+    np.testing.assert_array_equal(numbers(pictures.mask_plane(mask)), mask)
 
 
 def test_objects_are_shown_in_turn_later_ones_above():
     masks = [np.zeros((20, 30), bool) for _ in range(2)]
     masks[0][2:15, 2:20] = True
     masks[1][10:18, 10:28] = True
-    shown = decoded(pictures.objects_url(masks))
-    assert tuple(shown[5, 5]) == (*pictures.COLOURS[1], 255)
-    assert tuple(shown[12, 12]) == (*pictures.COLOURS[2], 255)
-    assert tuple(shown[9, 12]) == (255, 255, 255, 255)
-    assert shown[0, 29, 3] == 0
-    assert pictures.objects_url([]) is None
+    shown = numbers(pictures.objects_plane(masks))
+    assert shown[5, 5] == 1
+    assert shown[12, 12] == 2
+    assert shown[0, 29] == 0
+    assert pictures.objects_plane([]) is None
 
 
 @pytest.mark.parametrize(
@@ -442,19 +444,22 @@ def test_large_photographs_are_shown_small(size, shown):
     assert decoded(pictures.photograph_url(np.zeros((*size, 3), np.uint8))).shape[:2] == shown
     mask = np.zeros(size, bool)
     mask[: size[0] // 2] = True
-    picture, _ = pictures.mask_urls(mask)
-    assert decoded(picture).shape[:2] == shown
-    assert abs((decoded(picture)[..., 3] > 0).mean() - mask.mean()) < 0.01
+    picture = numbers(pictures.mask_plane(mask))
+    assert picture.shape == shown
+    assert abs((picture > 0).mean() - mask.mean()) < 0.01
+    assert numbers(pictures.objects_plane([mask])).shape == shown
 
 
-def test_a_probability_is_shown_from_violet_to_yellow():
+def test_a_probability_is_sent_from_0_to_255():
     probability = np.linspace(0, 1, 100, dtype=np.float32)[None].repeat(40, axis=0)
-    shown = decoded(pictures.probability_url(probability)).astype(int)
-    assert shown[20, 2, 2] > shown[20, 2, 1] + 40
-    assert shown[20, 97, 0] > shown[20, 97, 2] + 150
+    shown = numbers(pictures.probability_plane(probability))
+    assert (shown[20, 0], shown[20, 99]) == (0, 255)
+    assert np.abs(shown / 255 - probability).max() < 0.01
+    large = pictures.probability_plane(np.zeros((900, 1200), np.float32))
+    assert (large["height"], large["width"]) == (480, 640)
 
 
 def test_a_photograph_is_shown_in_its_colours():
     image = np.zeros((16, 24, 3), np.uint8)
     image[..., 0] = 200
-    assert np.abs(decoded(pictures.photograph_url(image))[..., :3].astype(int) - image).max() < 8
+    assert np.abs(decoded(pictures.photograph_url(image)).astype(int) - image).max() < 8

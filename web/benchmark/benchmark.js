@@ -6,8 +6,8 @@
  */
 
 import * as tf from "@tensorflow/tfjs-core";
-import { chooseBackend, describeBackend } from "../src/backends.js";
-import { loadNetwork } from "../src/network.js";
+import { chooseBackend, describeBackend } from "../src/engine/networks/backends.js";
+import { loadNetwork } from "../src/engine/networks/network.js";
 
 // What a photograph of 4:3 becomes.
 const [HEIGHT, WIDTH] = [288, 384];

@@ -3,7 +3,7 @@
  *
  *     npm run build
  *
- * The page, the module and the worker become one file each; everything else is copied.
+ * The page, its style, the module and the worker become one file each; everything else is copied.
  */
 
 import { createHash } from "node:crypto";
@@ -17,10 +17,16 @@ export const DIST = path.join(WEB, "dist");
 const SRC = path.join(WEB, "src");
 const EXAMPLES = path.join(path.dirname(WEB), "examples");
 const WASM = path.join(WEB, "node_modules", "@tensorflow", "tfjs-backend-wasm", "dist");
-const ENTRIES = ["main.js", "segmenter.js", "worker.js"];
+// Each becomes one file of the site, with what it imports.
+const ENTRIES = {
+  main: "page/main.js",
+  style: "page/style.css",
+  segmenter: "engine/segmenter.js",
+  worker: "engine/worker.js",
+};
 const COPIED = [
-  ...["index.html", "style.css", "icon.svg", "app.webmanifest"],
-  ...["embed.html", "embed.js", "embed.css", "segmenter.d.ts"],
+  ...["page/index.html", "page/icon.svg", "page/app.webmanifest"],
+  ...["embed/embed.html", "embed/embed.js", "embed/embed.css", "engine/segmenter.d.ts"],
 ];
 // Present on the site but not needed to work offline.
 const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSES\.txt$|^\.nojekyll$|^model\/README\.md$/;
@@ -30,7 +36,9 @@ export async function build(model = path.join(WEB, "model")) {
   await rm(DIST, { recursive: true, force: true });
   await mkdir(path.join(DIST, "samples"), { recursive: true });
   const { metafile } = await bundle({
-    entryPoints: ENTRIES.map((name) => path.join(SRC, name)),
+    entryPoints: Object.fromEntries(
+      Object.entries(ENTRIES).map(([name, file]) => [name, path.join(SRC, file)]),
+    ),
     outdir: DIST,
     bundle: true,
     minify: true,
@@ -40,7 +48,7 @@ export async function build(model = path.join(WEB, "model")) {
     metafile: true,
     logLevel: "warning",
   });
-  for (const name of COPIED) await cp(path.join(SRC, name), path.join(DIST, name));
+  for (const file of COPIED) await cp(path.join(SRC, file), path.join(DIST, path.basename(file)));
   for (const name of await readdir(WASM)) {
     if (name.endsWith(".wasm")) await cp(path.join(WASM, name), path.join(DIST, name));
   }
@@ -60,7 +68,7 @@ async function writeServiceWorker() {
   const files = (await allFiles(DIST)).filter((name) => !NOT_CACHED.test(name));
   const digest = createHash("sha256");
   for (const name of files) digest.update(name).update(await readFile(path.join(DIST, name)));
-  const source = await readFile(path.join(SRC, "sw.js"), "utf8");
+  const source = await readFile(path.join(SRC, "page", "sw.js"), "utf8");
   const urls = ["./", ...files.map((name) => `./${name}`)];
   const filled = source
     .replace('"__VERSION__"', JSON.stringify(`fctsfn-${digest.digest("hex").slice(0, 16)}`))

@@ -6,24 +6,13 @@
  * is how TensorFlow.js starts WebAssembly's threads.
  */
 
-import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import sirv from "sirv";
 import { DIST } from "./build.js";
 
-const TYPES = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript",
-  ".mjs": "text/javascript",
-  ".css": "text/css",
-  ".svg": "image/svg+xml",
-  ".json": "application/json",
-  ".webmanifest": "application/manifest+json",
-  ".wasm": "application/wasm",
-  ".jpg": "image/jpeg",
-  ".png": "image/png",
-};
 const PORT = 8000;
 
 /**
@@ -32,26 +21,21 @@ const PORT = 8000;
  * @param {string} options.prefix path under which the site lies, such as "/some/path"
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
-export async function serve({ folder = DIST, port = 0, prefix = "", headers = {} } = {}) {
+export async function serve({ folder = DIST, port = 0, prefix = "" } = {}) {
   const policy = await policyOf(path.join(folder, "index.html"));
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, "http://localhost");
-    const name = decodeURIComponent(pathname).slice(prefix.length);
-    const file = path.join(folder, name.endsWith("/") ? `${name}index.html` : name);
-    try {
-      if (!pathname.startsWith(prefix) || !file.startsWith(folder)) throw new Error("outside");
-      const content = await readFile(file);
-      response.writeHead(200, {
-        "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream",
-        "Content-Security-Policy": name === "/worker.js" ? withBlobs(policy) : policy,
-        "Cache-Control": "no-cache",
-        ...headers,
-      });
-      response.end(content);
-    } catch {
-      response.writeHead(404, { "Content-Type": "text/plain" });
-      response.end("There is no such file.");
-    }
+  const files = sirv(folder, {
+    dev: true, // what is built while it runs is seen
+    etag: true,
+    setHeaders(response, pathname) {
+      const isWorker = pathname === "/worker.js";
+      response.setHeader("Content-Security-Policy", isWorker ? withBlobs(policy) : policy);
+    },
+  });
+  const server = createServer((request, response) => {
+    // Outside of the prefix there is nothing.
+    const isInside = request.url.startsWith(`${prefix}/`);
+    request.url = isInside ? request.url.slice(prefix.length) : "/404";
+    files(request, response);
   });
   await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {

@@ -1,7 +1,8 @@
 /**
  * Every test of web/: npm test [-- report.xml]
  *
- * 1. prettier: every file formatted;
+ * 1. prettier: every file formatted; TypeScript: the engine and the canvas are used as their comments
+ *    say, and `Segmenter` is what segmenter.d.ts promises;
  * 2. the site is built;
  * 3. the unit tests, and the page in a real Chromium (skipped, and said so, where there is none).
  */
@@ -25,6 +26,7 @@ const tests = (await readdir(path.join(WEB, "tests"), { recursive: true }))
 
 if (!chromiumPath()) console.log("There is no Chromium here: the tests of the page are skipped.");
 run(process.execPath, "node_modules/prettier/bin/prettier.cjs", "--check", ".");
+run(process.execPath, "node_modules/typescript/bin/tsc");
 run(process.execPath, "scripts/build.js");
 run(process.execPath, "--test", ...reporters, ...tests);
 

@@ -2,8 +2,8 @@
 
     python web/tests/golden.py
 
-writes both anew; tests/test_web.py sees when that is due. golden.json holds the steps one by one:
-their inputs are made by a rule that JavaScript can follow (`noise`, rectangles), so that only
+writes both anew; tests/house/test_web.py sees when that is due. golden.json holds the steps one by
+one: their inputs are made by a rule that JavaScript can follow (`noise`, rectangles), so that only
 results are stored. photographs.json holds the masks of the default preset on ten photographs.
 """
 

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { maskOfRunLengths } from "../../src/masks.js";
+import { maskOfRunLengths } from "../../src/engine/images/masks.js";
 import { iou } from "../iou.js";
 import {
   chromiumPath,
@@ -243,6 +243,58 @@ test("opacity, threshold, probability and cut-out", { skip }, async () => {
   await page.fill("#opacity", "50");
 });
 
+test("a double click is one click", { skip }, async () => {
+  const { page } = shared;
+  await openPhotograph(page, CAT);
+  const at = await page.evaluate(() => globalThis.fctsfn.stage.positionOf(220, 120));
+  await page.mouse.dblclick(at.x, at.y);
+  await settled(page);
+  await clickPixel(page, 100, 260);
+  assert.deepEqual(
+    (await stateOf(page)).clicks.map(({ x }) => x),
+    [220, 100],
+  );
+});
+
+test(
+  "a click's mark is there before its mask, and stays when it is answered",
+  { skip },
+  async () => {
+    const { page, context } = await newPage(site.browser);
+    await openPage(page, site.url);
+    await openPhotograph(page, CAT);
+    // Of the mark's disk, beside the bars of its plus.
+    const colour = () =>
+      page.evaluate(async () => {
+        await new Promise(requestAnimationFrame);
+        const canvas = document.querySelector("#stage");
+        const { x, y } = globalThis.fctsfn.stage.positionOf(220, 120);
+        const { left, top } = canvas.getBoundingClientRect();
+        const context = canvas.getContext("2d");
+        return [...context.getImageData(x - left + 4, y - top + 4, 1, 1).data.slice(0, 3)];
+      });
+    const before = await colour();
+    await page.evaluate(() => {
+      const segmenter = globalThis.fctsfn.segmenter();
+      const click = segmenter.click.bind(segmenter);
+      segmenter.click = async (...args) => {
+        await new Promise((resolve) => (globalThis.answer = resolve));
+        return click(...args);
+      };
+    });
+    const at = await page.evaluate(() => globalThis.fctsfn.stage.positionOf(220, 120));
+    await page.mouse.click(at.x, at.y);
+    await page.mouse.move(at.x + 200, at.y);
+    const waiting = await colour();
+    assert.notDeepEqual(waiting, before);
+    await page.evaluate(() => globalThis.answer());
+    await settled(page);
+    assert.deepEqual(await colour(), [0, 158, 115]);
+    assert.notDeepEqual(waiting, [0, 158, 115]);
+    await context.close();
+  },
+);
+
 test("zoomed and moved, a click still hits its pixel", { skip }, async () => {
   const { page } = shared;
   await openPhotograph(page, CAT);
@@ -323,6 +375,7 @@ test(
     await clickPixel(page, 220, 120);
     const bomb = Buffer.alloc(64);
     bomb.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    bomb.write("IHDR", 12);
     bomb.writeUInt32BE(100_000, 16);
     bomb.writeUInt32BE(100_000, 20);
     const cat = await readFile(CAT);

@@ -4,12 +4,19 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { maskOfPixels } from "../../src/decoding.js";
-import { InputError } from "../../src/errors.js";
-import { imageHeader, pngPalette } from "../../src/imageFiles.js";
-import { vocPalette } from "../../src/masks.js";
-import { cutoutPng, indexPng, maskPng, probabilityPng } from "../../src/png.js";
+import { maskOfPixels } from "../../src/engine/images/decoding.js";
+import { InputError } from "../../src/engine/errors.js";
+import { imageHeader, pngPalette } from "../../src/engine/images/imageFiles.js";
+import { vocPalette } from "../../src/engine/images/masks.js";
+import { cutoutPng, indexPng, maskPng, probabilityPng } from "../../src/engine/images/png.js";
 import { noise, rectangles } from "./fakeNetwork.js";
+
+// 7 × 5 pixels of red, up to where its pixels begin.
+const AVIF =
+  "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAA" +
+  "AAAAAAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAIgAAAChpaW5mAAAAAAABAAAAGmluZmUC" +
+  "AAAAAAEAAGF2MDFDb2xvcgAAAABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAABwAAAAUAAAAQcGl4aQAAAAADCAgIAAAA" +
+  "DGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAA";
 
 /** The chunks of a PNG file, {name: content}; the check sums are Node's own. */
 async function chunksOf(blob) {
@@ -63,7 +70,7 @@ test("an index PNG carries numbers and palette", async () => {
   assert.deepEqual(await pixelsOf(png, HEIGHT, WIDTH), index);
   const bytes = new Uint8Array(await png.arrayBuffer());
   assert.deepEqual(pngPalette(bytes), vocPalette());
-  assert.deepEqual(imageHeader(bytes), { format: "PNG", height: HEIGHT, width: WIDTH });
+  assert.deepEqual(imageHeader(bytes), { format: "png", height: HEIGHT, width: WIDTH });
 });
 
 test("a cut-out has nothing of the background", async () => {
@@ -80,11 +87,11 @@ test("a cut-out has nothing of the background", async () => {
 
 test("the size of a JPEG is read from its header", async () => {
   const bytes = await readFile(new URL("../../../examples/cat.jpg", import.meta.url));
-  assert.deepEqual(imageHeader(bytes), { format: "JPEG", height: 300, width: 451 });
+  assert.deepEqual(imageHeader(bytes), { format: "jpg", height: 300, width: 451 });
   assert.equal(imageHeader(bytes.subarray(0, 40)), null);
 });
 
-test("the sizes of GIF, BMP and the three kinds of WebP", () => {
+test("the sizes of GIF, BMP, AVIF and the three kinds of WebP", () => {
   const file = (text, numbers) => {
     const bytes = new Uint8Array(64);
     for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
@@ -98,21 +105,24 @@ test("the sizes of GIF, BMP and the three kinds of WebP", () => {
         [6, 7],
         [8, 5],
       ]),
-      "GIF",
+      "gif",
     ],
     [
       file("BM", [
         [18, 7],
         [22, 5],
       ]),
-      "BMP",
+      "bmp",
     ],
     [
       webp("VP8 ", [
+        [23, 0x9d],
+        [24, 0x01],
+        [25, 0x2a],
         [26, 7],
         [28, 5],
       ]),
-      "WebP",
+      "webp",
     ],
     [
       webp("VP8L", [
@@ -122,16 +132,17 @@ test("the sizes of GIF, BMP and the three kinds of WebP", () => {
         [22, (4 << 6) & 255],
         [23, 4 >> 2],
       ]),
-      "WebP",
+      "webp",
     ],
     [
       webp("VP8X", [
         [24, 6],
         [27, 4],
       ]),
-      "WebP",
+      "webp",
     ],
   ];
+  cases.push([Buffer.from(AVIF, "base64"), "avif"]);
   for (const [bytes, format] of cases) {
     assert.deepEqual(imageHeader(bytes), { format, height: 5, width: 7 });
   }

@@ -3,10 +3,16 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { addClick, CLICK_ENCODINGS, emptyMaps } from "../../src/clickMaps.js";
-import { cocoJson, encodeRle, indexMap, runLengths, vocPalette } from "../../src/masks.js";
-import { Predictor } from "../../src/predictor.js";
-import * as views from "../../src/views.js";
+import { addClick, CLICK_ENCODINGS, emptyMaps } from "../../src/engine/clicks/clickMaps.js";
+import {
+  cocoJson,
+  encodeRle,
+  indexMap,
+  runLengths,
+  vocPalette,
+} from "../../src/engine/images/masks.js";
+import { Predictor } from "../../src/engine/predict/predictor.js";
+import * as views from "../../src/engine/predict/views.js";
 import { FakeNetwork, noise, rectangles } from "./fakeNetwork.js";
 
 const golden = JSON.parse(await readFile(new URL("../golden.json", import.meta.url), "utf8"));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { maskPolygons } from "../../src/polygons.js";
+import { maskPolygons } from "../../src/engine/images/polygons.js";
 import { iou } from "../iou.js";
 import { noise, rectangles } from "./fakeNetwork.js";
 

@@ -1,14 +1,13 @@
-/** The order of requests, objects, histories and what is painted. */
+/** The order of requests, objects and histories. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clickFromPoint, ClickHistory } from "../../src/clicks.js";
-import { forPeople, InputError } from "../../src/errors.js";
-import { objectColour, paintOverlay } from "../../src/overlay.js";
-import { Predictor } from "../../src/predictor.js";
-import { RequestQueue } from "../../src/requests.js";
-import { roundHalfEven } from "../../src/resize.js";
-import { Workspace } from "../../src/workspace.js";
+import { clickFromPoint, ClickHistory } from "../../src/engine/clicks/clicks.js";
+import { forPeople, InputError } from "../../src/engine/errors.js";
+import { Predictor } from "../../src/engine/predict/predictor.js";
+import { RequestQueue } from "../../src/engine/requests.js";
+import { roundHalfEven } from "../../src/engine/images/resize.js";
+import { Workspace } from "../../src/engine/predict/workspace.js";
 import { FakeNetwork, rectangles } from "./fakeNetwork.js";
 
 const CONFIG = {
@@ -230,25 +229,4 @@ test("a new click ends the chance to redo", () => {
 
 test("rounding halves to even, as Python does", () => {
   assert.deepEqual([0.5, 1.5, 2.5, -1.5, 2.4, 2.6].map(roundHalfEven), [0, 2, 2, -2, 2, 3]);
-});
-
-test("the overlay tints objects, outlines the present one and leaves the rest clear", () => {
-  const size = { height: 10, width: 10 };
-  const screen = { height: 40, width: 40 };
-  const out = new Uint8ClampedArray(4 * 40 * 40);
-  const place = { scale: 2, left: 10, top: 10 };
-  const mask = rectangles(10, 10, [[2, 2, 8, 8]]);
-  const others = rectangles(10, 10, [[0, 0, 2, 10]]).map((value) => 2 * value);
-  const what = { mode: "mask", size, mask, others, object: 0, opacity: 0.5, line: 1 };
-  const at = (x, y) => [...out.subarray(4 * (y * 40 + x), 4 * (y * 40 + x) + 4)];
-  paintOverlay(out, screen, place, what);
-  assert.deepEqual(at(20, 20), [...objectColour(0), 128]); // inside
-  assert.deepEqual(at(14, 20), [255, 255, 255, 255]); // its outline
-  assert.deepEqual(at(13, 20), [0, 0, 0, 150]); // and around it
-  assert.deepEqual(at(11, 11), [...objectColour(1), 128]); // another object
-  assert.deepEqual(at(5, 5), [0, 0, 0, 0]); // beside the photograph
-  paintOverlay(out, screen, place, { ...what, mode: "cutout" });
-  assert.equal(at(20, 20)[3], 0);
-  assert.equal(at(28, 28)[3], 255);
-  assert.equal(at(5, 5)[3], 0);
 });

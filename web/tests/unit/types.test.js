@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { Segmenter } from "../../src/segmenter.js";
+import { Segmenter } from "../../src/engine/segmenter.js";
 
 test("the types name every method of the class, and no other", async () => {
-  const text = await readFile(new URL("../../src/segmenter.d.ts", import.meta.url), "utf8");
+  const text = await readFile(new URL("../../src/engine/segmenter.d.ts", import.meta.url), "utf8");
   const body = text.slice(text.indexOf("export class Segmenter"));
   const declared = [...body.matchAll(/^ {2}(?!static|readonly)(\w+)\(/gm)].map(([, name]) => name);
   const getters = ["snapshot"];

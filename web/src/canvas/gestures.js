@@ -1,0 +1,154 @@
+/**
+ * What a mouse, fingers or a pen do on the stage: click, drag, pinch, turn the wheel. Points are in
+ * CSS pixels of the canvas.
+ */
+
+// A pointer that moves further than this drags instead of clicking, in CSS pixels.
+const DRAG_START = { mouse: 4, pen: 6, touch: 10 };
+// A second click at the same place within this is the other half of a double click, in milliseconds.
+const DOUBLE_CLICK_TIME = 400;
+const WHEEL_STEP = 0.0015; // per pixel of scrolling
+const LINE_HEIGHT = 16; // of a wheel that counts lines, in CSS pixels
+
+/**
+ * @typedef {{x: number, y: number}} Point
+ *
+ * @typedef {object} Handlers
+ * @property {() => boolean} isReady whether there is anything to point at
+ * @property {(at: Point, how: {isSecondary: boolean, pointerType: string}) => void} click secondary:
+ *   the right button, Ctrl and the button of a Mac, or a long press. A double click is one.
+ * @property {(at: Point | null) => void} hover the mouse is there, no button pressed; null: it left
+ * @property {(across: number, down: number) => void} drag by so much since the last call
+ * @property {(factor: number, at: Point) => void} zoom
+ * @property {(factor: number) => boolean} takesWheel whether the wheel zooms now; if not, the page
+ *   around scrolls
+ * @property {() => void} press a button or finger went down
+ */
+
+export class Gestures {
+  #canvas;
+  #on;
+  #pointers = new Map(); // pointerId → Point
+  #gesture = null; // {start, isSecondary, isDrag} from the first pointer down to the last one up
+  #lastClick = null; // {at, isSecondary, time}
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {Handlers} handlers
+   */
+  constructor(canvas, handlers) {
+    this.#canvas = canvas;
+    this.#on = handlers;
+    const listen = (name, listener, options) => canvas.addEventListener(name, listener, options);
+    listen("pointerdown", (event) => handlers.isReady() && this.#down(event));
+    listen("pointermove", (event) => handlers.isReady() && this.#move(event));
+    listen("pointerup", (event) => this.#up(event));
+    listen("pointercancel", (event) => this.#gone(event));
+    listen("pointerleave", () => handlers.hover(null));
+    listen("contextmenu", (event) => this.#contextMenu(event));
+    listen("wheel", (event) => handlers.isReady() && this.#wheel(event), { passive: false });
+    // Two fingers are for the photograph even where one finger scrolls the page.
+    listen("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), {
+      passive: false,
+    });
+  }
+
+  #down(event) {
+    this.#canvas.setPointerCapture(event.pointerId);
+    const at = this.#pointOf(event);
+    this.#pointers.set(event.pointerId, at);
+    if (this.#pointers.size === 1) {
+      const isMiddle = event.button === 1; // it drags, and never clicks
+      this.#gesture = { start: at, isSecondary: event.button === 2, isDrag: isMiddle };
+      if (isMiddle) event.preventDefault();
+    } else {
+      this.#gesture.isDrag = true; // two fingers never click
+    }
+    this.#on.press();
+  }
+
+  #move(event) {
+    const at = this.#pointOf(event);
+    const before = this.#pointers.get(event.pointerId);
+    if (before === undefined) {
+      if (event.pointerType === "mouse") this.#on.hover(at);
+      return;
+    }
+    const gesture = this.#gesture;
+    if (!gesture.isDrag && distance(at, gesture.start) <= dragStart(event)) return;
+    gesture.isDrag = true;
+    this.#pointers.set(event.pointerId, at);
+    if (this.#pointers.size === 1) {
+      this.#on.drag(at.x - before.x, at.y - before.y);
+    } else if (this.#pointers.size === 2) {
+      const [other] = [...this.#pointers].filter(([id]) => id !== event.pointerId);
+      this.#pinch(before, at, other[1]);
+    }
+  }
+
+  /** One of two fingers went from `before` to `at`: what was under both stays under both. */
+  #pinch(before, at, other) {
+    const [from, to] = [middle(before, other), middle(at, other)];
+    this.#on.zoom(distance(at, other) / Math.max(distance(before, other), 1), to);
+    this.#on.drag(to.x - from.x, to.y - from.y);
+  }
+
+  #up(event) {
+    if (!this.#pointers.has(event.pointerId)) return;
+    const at = this.#pointOf(event);
+    const { isDrag, isSecondary } = this.#gesture;
+    this.#gone(event);
+    if (isDrag || this.#isSecondOfTwo(at, isSecondary, event)) return;
+    this.#on.click(at, { isSecondary, pointerType: event.pointerType });
+  }
+
+  #isSecondOfTwo(at, isSecondary, event) {
+    const last = this.#lastClick;
+    this.#lastClick = { at, isSecondary, time: event.timeStamp };
+    return (
+      last !== null &&
+      last.isSecondary === isSecondary &&
+      event.timeStamp - last.time < DOUBLE_CLICK_TIME &&
+      distance(at, last.at) <= dragStart(event)
+    );
+  }
+
+  #gone(event) {
+    this.#pointers.delete(event.pointerId);
+    if (this.#pointers.size === 0) this.#gesture = null;
+  }
+
+  /** Comes with the right button, with Ctrl and the button on a Mac, and after a long press. */
+  #contextMenu(event) {
+    event.preventDefault();
+    if (this.#gesture !== null) this.#gesture.isSecondary = true;
+  }
+
+  #wheel(event) {
+    const isInLines = event.deltaMode === WheelEvent.DOM_DELTA_LINE;
+    const factor = Math.exp(-event.deltaY * (isInLines ? LINE_HEIGHT : 1) * WHEEL_STEP);
+    // Two fingers on a touch pad come as a wheel with Ctrl; the page itself shall not zoom.
+    if (!event.ctrlKey && !this.#on.takesWheel(factor)) return;
+    event.preventDefault();
+    this.#on.zoom(factor, this.#pointOf(event));
+  }
+
+  #pointOf(event) {
+    const box = this.#canvas.getBoundingClientRect();
+    // A page that is zoomed by CSS is larger in the box than in `clientWidth`.
+    const zoom = box.width / this.#canvas.clientWidth;
+    return { x: (event.clientX - box.left) / zoom, y: (event.clientY - box.top) / zoom };
+  }
+}
+
+function dragStart({ pointerType }) {
+  return DRAG_START[pointerType] ?? DRAG_START.mouse;
+}
+
+function distance(a, b) {
+  return Math.hypot(a.x - b.x, a.y - b.y);
+}
+
+function middle(a, b) {
+  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+}

@@ -1,0 +1,344 @@
+/**
+ * The photograph on a canvas: drawn with masks and marks, zoomed and moved, clicked by mouse, finger,
+ * pen or keyboard. README.md beside this file says how to use it.
+ *
+ * @typedef {import("./overlay.js").Plane} Plane
+ * @typedef {{x: number, y: number}} Pixel whole pixels of the photograph, x to the right, y down
+ * @typedef {{x: number, y: number, label: 0 | 1}} Mark
+ *
+ * @typedef {object} Shown
+ * @property {"mask" | "probability" | "cutout" | "photograph"} mode
+ * @property {Plane | null} mask of the present object
+ * @property {Plane | null} others index map of the other objects: i + 1 on object i
+ * @property {Plane | null} probability in [0, 1]
+ * @property {number} object the present object, from 0, which gives its colour
+ * @property {Mark[]} clicks whose marks can be clicked to remove them
+ * @property {Mark[]} pending clicks that are not answered yet
+ * @property {Pixel | null} suggestion where the next click is suggested
+ */
+
+import { Gestures } from "./gestures.js";
+import { drawCrosshair, drawMark, drawSuggestion, markAt } from "./marks.js";
+import { paintOverlay } from "./overlay.js";
+import { fitted, inSight, moved, onStage, pixelAt, zoomed } from "./place.js";
+
+const OUTLINE = 1.6; // CSS pixels
+// Sharper screens gain nothing that a person sees and cost time.
+const MAX_PIXEL_RATIO = 2;
+// From this many CSS pixels on, a pixel of the picture is shown as a square.
+const SQUARE_FROM = 3;
+// A step of the keyboard's crosshair as a share of the photograph's longer side; with Shift, a pixel.
+const CURSOR_STEP = 1 / 50;
+/** @type {Shown} */
+const NOTHING = {
+  mode: "mask",
+  mask: null,
+  others: null,
+  probability: null,
+  object: 0,
+  clicks: [],
+  pending: [],
+  suggestion: null,
+};
+
+// Of what is shown, that which lies over the picture and under the marks.
+const OVERLAY = ["mode", "mask", "others", "probability", "object"];
+
+export class Stage {
+  #canvas;
+  #context;
+  // The picture at its place, and what lies over it: drawn anew only when they have changed, so that
+  // a mark is seen at once.
+  #pictureLayer = makeLayer();
+  #overlayLayer = makeLayer();
+  #on;
+  #margin;
+  #isInScrollingPage;
+  #picture = null; // {bitmap, width, height}: as large as the photograph is, not as the bitmap is
+  #shown = { ...NOTHING };
+  #opacity = 0.5;
+  #place = { scale: 1, left: 0, top: 0 };
+  #isFitted = true;
+  #hovered = -1; // index of the mark under the pointer
+  #cursor = null; // the pixel of the keyboard's crosshair
+  #isFrameAsked = false;
+
+  /**
+   * @param {HTMLCanvasElement} canvas whose size comes from the page's style
+   * @param {object} on
+   * @param {(x: number, y: number, isSecondary: boolean) => void} on.click at a pixel of the
+   *   photograph. Secondary: the right button, a long press; Delete, or Shift with Enter
+   * @param {(index: number) => void} on.remove the mark of `clicks[index]` was clicked
+   * @param {object} [options]
+   * @param {number} [options.margin] share of the stage that stays free around a photograph that fits
+   * @param {boolean} [options.isInScrollingPage] the wheel scrolls the page until the photograph has
+   *   been clicked, and always where there is nothing to zoom out
+   */
+  constructor(canvas, on, { margin = 0, isInScrollingPage = false } = {}) {
+    this.#canvas = canvas;
+    this.#context = canvas.getContext("2d");
+    this.#on = on;
+    this.#margin = margin;
+    this.#isInScrollingPage = isInScrollingPage;
+    new Gestures(canvas, {
+      isReady: () => this.#picture !== null,
+      click: (at, how) => this.#click(at, how),
+      hover: (at) => this.#hover(at === null ? -1 : this.#markAt(at, "mouse")),
+      drag: (across, down) => this.#move(moved(this.#place, across, down)),
+      zoom: (factor, at) => this.#zoomAt(factor, at),
+      takesWheel: (factor) => this.#takesWheel(factor),
+      press: () => this.#moveCursor(null),
+    });
+    new ResizeObserver(() => this.#resize()).observe(canvas);
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("blur", () => this.#moveCursor(null));
+  }
+
+  /**
+   * Show another photograph, all of it, and nothing over it.
+   *
+   * @param {ImageBitmap} bitmap it is closed when the next one comes
+   * @param {{width: number, height: number}} size of the photograph, where the bitmap is smaller
+   */
+  setPhotograph(bitmap, { width, height } = bitmap) {
+    this.#picture?.bitmap.close();
+    this.#picture = { bitmap, width, height };
+    this.#cursor = null;
+    this.#hovered = -1;
+    this.show({ ...NOTHING, mode: this.#shown.mode });
+    this.fit();
+  }
+
+  /** Show other masks or marks; what is not named stays. @param {Partial<Shown>} what */
+  show(what) {
+    const changes = OVERLAY.some((name) => name in what && what[name] !== this.#shown[name]);
+    if (changes) this.#overlayLayer.isOld = true;
+    Object.assign(this.#shown, what);
+    if (this.#hovered >= this.#shown.clicks.length) this.#hover(-1);
+    this.#draw();
+  }
+
+  /** Of the tints, in [0, 1]. */
+  set opacity(opacity) {
+    this.#opacity = opacity;
+    this.#overlayLayer.isOld = true;
+    this.#draw();
+  }
+
+  /** Zoom about the middle of the stage. */
+  zoom(factor) {
+    const { width, height } = this.#size;
+    this.#zoomAt(factor, { x: width / 2, y: height / 2 });
+  }
+
+  /** Show all of the photograph. */
+  fit() {
+    this.#isFitted = true;
+    this.#setPlace(this.#fitted());
+  }
+
+  /** Where a pixel of the photograph is on the page, in CSS pixels: for tests and other pages. */
+  positionOf(x, y) {
+    const { left, top, width } = this.#canvas.getBoundingClientRect();
+    const at = onStage(this.#place, { x, y });
+    const zoom = width / this.#size.width;
+    return { x: left + zoom * at.x, y: top + zoom * at.y };
+  }
+
+  // ---- Places ------------------------------------------------------------------------------------
+
+  get #size() {
+    return { width: this.#canvas.clientWidth, height: this.#canvas.clientHeight };
+  }
+
+  #fitted() {
+    const size = this.#size;
+    if (this.#picture === null || size.width === 0) return { scale: 1, left: 0, top: 0 };
+    return fitted(this.#picture, size, this.#margin);
+  }
+
+  #zoomAt(factor, at) {
+    if (this.#picture === null) return;
+    this.#move(zoomed(this.#place, factor, at, this.#fitted().scale));
+  }
+
+  /** Take a new place, but never lose the photograph from sight. */
+  #move(place) {
+    this.#isFitted = place.scale <= this.#fitted().scale;
+    this.#setPlace(this.#isFitted ? this.#fitted() : inSight(place, this.#picture, this.#size));
+  }
+
+  #setPlace(place) {
+    this.#place = place;
+    this.#layersAreOld();
+    // Where nothing can be moved, one finger scrolls the page.
+    this.#canvas.style.touchAction = this.#isFitted ? "pan-x pan-y" : "none";
+    this.#draw();
+  }
+
+  #takesWheel(factor) {
+    const isLeftToPage = this.#isInScrollingPage && !this.#canvas.matches(":focus");
+    return !isLeftToPage && (factor > 1 || !this.#isFitted);
+  }
+
+  #resize() {
+    const { width, height } = this.#size;
+    const ratio = pixelRatio();
+    this.#canvas.width = Math.max(1, Math.round(width * ratio));
+    this.#canvas.height = Math.max(1, Math.round(height * ratio));
+    this.#layersAreOld();
+    if (this.#isFitted || this.#place.scale < this.#fitted().scale) this.fit();
+    // At once: a canvas whose size was set is empty, and would flash.
+    this.#drawNow();
+  }
+
+  // ---- What a person does ------------------------------------------------------------------------
+
+  #click(at, { isSecondary, pointerType }) {
+    const mark = this.#markAt(at, pointerType);
+    if (mark >= 0) {
+      this.#hover(-1);
+      this.#on.remove(mark);
+      return;
+    }
+    const pixel = pixelAt(this.#place, at, this.#picture);
+    if (pixel !== null) this.#on.click(pixel.x, pixel.y, isSecondary);
+  }
+
+  #markAt(at, pointerType) {
+    const marks = this.#shown.clicks.map((click) => onStage(this.#place, click));
+    return markAt(marks, at, pointerType);
+  }
+
+  #hover(mark) {
+    this.#canvas.classList.toggle("on-mark", mark >= 0);
+    if (mark === this.#hovered) return;
+    this.#hovered = mark;
+    this.#draw();
+  }
+
+  #key(event) {
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (this.#picture === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { width, height } = this.#picture;
+    const cursor = this.#cursor ?? { x: Math.floor(width / 2), y: Math.floor(height / 2) };
+    const isDelete = ["Delete", "Backspace"].includes(event.key);
+    if (event.key in steps) {
+      const [right, down] = steps[event.key];
+      const longer = Math.max(width, height);
+      const step = event.shiftKey ? 1 : Math.max(1, Math.round(longer * CURSOR_STEP));
+      this.#moveCursor({
+        x: Math.min(Math.max(cursor.x + right * step, 0), width - 1),
+        y: Math.min(Math.max(cursor.y + down * step, 0), height - 1),
+      });
+    } else if (["Enter", " "].includes(event.key) || isDelete) {
+      this.#moveCursor(cursor);
+      // A key that is held down is one click.
+      if (!event.repeat) this.#on.click(cursor.x, cursor.y, isDelete || event.shiftKey);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  #moveCursor(cursor) {
+    if (cursor === null && this.#cursor === null) return;
+    this.#cursor = cursor;
+    this.#draw();
+  }
+
+  // ---- Drawing -----------------------------------------------------------------------------------
+
+  #draw() {
+    if (this.#isFrameAsked) return;
+    this.#isFrameAsked = true;
+    requestAnimationFrame(() => {
+      this.#isFrameAsked = false;
+      this.#drawNow();
+    });
+  }
+
+  #drawNow() {
+    const context = this.#context;
+    const { width, height } = this.#canvas;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    if (this.#picture === null) return;
+    const ratio = pixelRatio();
+    if (this.#pictureLayer.isOld) this.#drawPicture(ratio);
+    context.drawImage(this.#pictureLayer.canvas, 0, 0);
+    if (this.#hasOverlay()) {
+      if (this.#overlayLayer.isOld) this.#drawOverlay(ratio);
+      const { canvas, x, y } = this.#overlayLayer;
+      context.drawImage(canvas, x, y);
+    }
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.#drawMarks();
+  }
+
+  #layersAreOld() {
+    this.#pictureLayer.isOld = this.#overlayLayer.isOld = true;
+  }
+
+  #drawPicture(ratio) {
+    const { canvas } = this.#pictureLayer;
+    const { bitmap, width, height } = this.#picture;
+    const { scale, left, top } = this.#place;
+    // A canvas whose size is set is empty.
+    Object.assign(canvas, { width: this.#canvas.width, height: this.#canvas.height });
+    const context = canvas.getContext("2d");
+    context.imageSmoothingEnabled = (scale * width) / bitmap.width < SQUARE_FROM;
+    context.imageSmoothingQuality = "high";
+    const [x, y] = [left * ratio, top * ratio];
+    context.drawImage(bitmap, x, y, scale * ratio * width, scale * ratio * height);
+    this.#pictureLayer.isOld = false;
+  }
+
+  #hasOverlay() {
+    const { mode, mask, others, probability } = this.#shown;
+    if (mode === "photograph") return false;
+    return mode === "probability" ? probability !== null : mask !== null || others !== null;
+  }
+
+  #drawOverlay(ratio) {
+    const { canvas } = this.#overlayLayer;
+    const { scale, left, top } = this.#place;
+    const size = { width: this.#picture.width, height: this.#picture.height };
+    // Only what is in sight of the photograph.
+    const x = Math.max(0, Math.floor(left * ratio));
+    const y = Math.max(0, Math.floor(top * ratio));
+    const right = Math.min(this.#canvas.width, Math.ceil((left + scale * size.width) * ratio));
+    const bottom = Math.min(this.#canvas.height, Math.ceil((top + scale * size.height) * ratio));
+    const screen = { width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
+    const context = canvas.getContext("2d");
+    const pixels = context.createImageData(screen.width, screen.height);
+    const place = { scale: scale * ratio, left: left * ratio - x, top: top * ratio - y };
+    const line = Math.round(OUTLINE * ratio);
+    const what = { ...this.#shown, size, opacity: this.#opacity, line };
+    paintOverlay(pixels.data, screen, place, what);
+    Object.assign(canvas, screen);
+    context.putImageData(pixels, 0, 0);
+    Object.assign(this.#overlayLayer, { x, y, isOld: false });
+  }
+
+  #drawMarks() {
+    const { clicks, pending, suggestion } = this.#shown;
+    const context = this.#context;
+    const at = (pixel) => onStage(this.#place, pixel);
+    if (suggestion !== null) drawSuggestion(context, at(suggestion));
+    clicks.forEach((click, i) =>
+      drawMark(context, at(click), click.label, { isHovered: i === this.#hovered }),
+    );
+    for (const click of pending) drawMark(context, at(click), click.label, { isPending: true });
+    if (this.#cursor !== null) drawCrosshair(context, at(this.#cursor));
+  }
+}
+
+/** A canvas that is never on the page, and where it belongs on the one that is. */
+function makeLayer() {
+  return { canvas: document.createElement("canvas"), x: 0, y: 0, isOld: true };
+}
+
+function pixelRatio() {
+  return Math.min(devicePixelRatio, MAX_PIXEL_RATIO);
+}

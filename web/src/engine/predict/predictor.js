@@ -1,0 +1,462 @@
+/**
+ * A photograph once, then click by click; the twin of fctsfn_tf/predict/predictor.py, step by step.
+ *
+ * It knows no TensorFlow: the network comes in, so that it can be tested with any.
+ *
+ * @typedef {object} Network
+ * @property {(image: Float32Array, height: number, width: number) => Promise<object>} encode the
+ *   image part: [height, width, 3] in [0, 255] → features, which `release` frees
+ * @property {(features: object, maps: Float32Array, height: number, width: number) =>
+ *   Promise<Float32Array>} click the click part: maps [height, width, C] → logits [height, width]
+ * @property {(features: object) => void} release
+ *
+ * @typedef {import("./views.js").View} View
+ * @typedef {{view: View, probability: Float32Array}} Layer the network's answer in one view
+ * @typedef {{layers: Layer[], encodeMs: number, clickMs: number}} State what one click left behind
+ *
+ * @typedef {object} Prediction what is known of the object
+ * @property {Float32Array} probability [height, width] in [0, 1], at the photograph's own size
+ * @property {Uint8Array} mask [height, width], 1 on the object and 0 elsewhere
+ * @property {number} encodeMs spent in the image part for this click; 0 where it had run already
+ * @property {number} clickMs spent on everything else that this click needed
+ *
+ * @typedef {object} Glance what is known after the first look at a first click; it holds until the
+ *   network has looked again (`look_again` in fctsfn_tf/predict/config.py)
+ * @property {Prediction} prediction
+ * @property {import("../clicks/clicks.js").Click[]} clicks
+ * @property {View} view
+ */
+
+import { addClick, CLICK_ENCODINGS, emptyMaps } from "../clicks/clickMaps.js";
+import { clickFromPoint, ClickHistory, pixelOf, sameClick } from "../clicks/clicks.js";
+import { InputError } from "../errors.js";
+import * as views from "./views.js";
+
+/** One object of a photograph: its start mask, its clicks and what each of them left behind. */
+class Target {
+  /** @param {Uint8Array | null} mask to start from, [height, width] of 0 and 1 */
+  constructor(mask) {
+    this.mask = mask;
+    this.history = new ClickHistory();
+    // states[k] is what the first k clicks led to, undone clicks included.
+    this.states = [{ layers: [], encodeMs: 0, clickMs: 0 }];
+  }
+
+  get state() {
+    return this.states[this.history.length];
+  }
+}
+
+export class Predictor {
+  /** @type {import("./views.js").Config} */
+  config;
+  #network;
+  #photograph = null;
+  #whole = null; // the view of the whole photograph
+  #features = []; // {view, features}: of the whole photograph, then of the latest box
+  #target = null;
+  #prediction = null;
+  #maps = null; // {view, clicks, maps}: the click maps of the latest answer
+  #unreportedMs = 0;
+
+  /**
+   * @param {Network} network
+   * @param {import("./views.js").Config} config
+   */
+  constructor(network, config) {
+    if (!(config.click_encoding in CLICK_ENCODINGS)) {
+      throw new InputError(
+        `"click_encoding" must be one of ${Object.keys(CLICK_ENCODINGS).join(", ")}. ` +
+          `Export the preset again. Received ${config.click_encoding}.`,
+      );
+    }
+    if (config.graph_cut) {
+      throw new InputError(
+        "There is no graph cut in the browser, and this preset asks for one. Export it with " +
+          '"graph_cut": false in its configuration.',
+      );
+    }
+    this.#network = network;
+    this.config = { look_again: 0, ...config };
+  }
+
+  // ---- What holds now ----------------------------------------------------------------------------
+
+  /** @returns {{height: number, width: number}} of the photograph in pixels */
+  get imageSize() {
+    const { height, width } = this.#needPhotograph();
+    return { height, width };
+  }
+
+  /** @returns {import("../images/decoding.js").Photograph} */
+  get photograph() {
+    return this.#needPhotograph();
+  }
+
+  /** @returns {import("../clicks/clicks.js").Click[]} oldest first */
+  get clicks() {
+    this.#needPhotograph();
+    return this.#target.history.clicks;
+  }
+
+  get canRedo() {
+    return this.#target !== null && this.#target.history.canRedo;
+  }
+
+  /** Whether the object started from a mask. */
+  get hasStartMask() {
+    return this.#target !== null && this.#target.mask !== null;
+  }
+
+  /** @returns {Prediction | null} of these clicks; null without clicks and start mask */
+  get prediction() {
+    return this.#prediction;
+  }
+
+  /** @returns {View | null} where the latest answer was sought */
+  get view() {
+    return this.#target?.state.layers.at(-1)?.view ?? this.#whole;
+  }
+
+  // ---- What the user does ------------------------------------------------------------------------
+
+  /**
+   * Start on a photograph: forget every object, and run the image part at once, so that the first
+   * click is as quick as the others. If that fails, the previous photograph stays.
+   *
+   * @param {import("../images/decoding.js").Photograph} photograph it is kept, not copied
+   */
+  async setImage(photograph) {
+    const whole = views.wholeView(photograph.height, photograph.width, this.config);
+    const { features, ms } = await this.#encoded(photograph, whole);
+    this.#releaseAll();
+    this.#photograph = photograph;
+    this.#whole = whole;
+    this.#features = [{ view: whole, features }];
+    this.#unreportedMs = ms;
+    this.newTarget();
+  }
+
+  /** Start on another object of the photograph, and return it; see `target`. */
+  newTarget() {
+    this.#needPhotograph();
+    this.target = new Target(null);
+    return this.target;
+  }
+
+  /** The object that is being clicked. Another one can be put here: its undo and redo stay exact. */
+  get target() {
+    return this.#target;
+  }
+
+  set target(target) {
+    this.#target = target;
+    this.#maps = null;
+    this.#prediction = this.#restored();
+  }
+
+  /**
+   * Start from an existing mask; forgets the clicks. The first click may then be negative.
+   *
+   * @param {Uint8Array | null} mask [height, width] of 0 and 1 at the photograph's size; null to
+   *   start from nothing
+   * @returns {Prediction | null}
+   */
+  setMask(mask) {
+    const { height, width } = this.#needPhotograph();
+    if (mask !== null) {
+      if (this.config.click_encoding !== "disks_and_previous") {
+        throw new InputError(
+          "To start from a mask, the network must read a previous probability. Load a preset " +
+            `that does. Received one with "${this.config.click_encoding}".`,
+        );
+      }
+      if (mask.length !== height * width) {
+        throw new InputError(
+          `A start mask must be as large as the photograph, ${height * width} pixels. ` +
+            `Received ${mask.length}.`,
+        );
+      }
+      if (!mask.includes(1)) {
+        throw new InputError(
+          "A start mask must hold at least one pixel of the object. Received an empty mask.",
+        );
+      }
+    }
+    return this.#startFrom(mask);
+  }
+
+  /**
+   * The result after one more click; it ends the chance to redo.
+   *
+   * @param {number} x in pixels of the photograph, to the right
+   * @param {number} y down
+   * @param {number} label 1 (on the object) or 0 (not on it)
+   * @param {(glance: Glance) => void} [onGlance] called before the network looks again
+   * @returns {Promise<Prediction>}
+   */
+  async addClick(x, y, label, onGlance) {
+    const { height, width } = this.#needPhotograph();
+    const click = clickFromPoint(x, y, label, height, width);
+    if (this.#target.history.length === 0) this.#checkFirst(click);
+    return this.#add(click, onGlance);
+  }
+
+  /**
+   * The result of these clicks, made one after the other in this order. Costs only the clicks after
+   * the first one that differs from the present clicks.
+   *
+   * @param {{x: number, y: number, label: number}[]} points none to remove all clicks
+   * @returns {Promise<Prediction | null>}
+   */
+  async setClicks(points) {
+    const { height, width } = this.#needPhotograph();
+    const clicks = points.map(({ x, y, label }) => clickFromPoint(x, y, label, height, width));
+    if (clicks.length > 0) this.#checkFirst(clicks[0]);
+    const { history } = this.#target;
+    const present = history.clicks;
+    let kept = 0;
+    while (
+      kept < Math.min(clicks.length, present.length) &&
+      sameClick(clicks[kept], present[kept])
+    ) {
+      kept++;
+    }
+    if (kept < present.length) {
+      while (history.length > kept) history.undo();
+      this.#prediction = this.#restored();
+    }
+    for (const click of clicks.slice(kept)) await this.#add(click);
+    return this.#prediction;
+  }
+
+  /** The result without the latest click, exactly as it was; null if nothing is left. */
+  undo() {
+    this.#needPhotograph();
+    this.#target.history.undo();
+    this.#prediction = this.#restored();
+    return this.#prediction;
+  }
+
+  /** The result with the latest undone click again, exactly as it was. */
+  redo() {
+    this.#needPhotograph();
+    this.#target.history.redo();
+    this.#prediction = this.#restored();
+    return this.#prediction;
+  }
+
+  /** Forget all clicks, undone ones too: back to the start mask, or to nothing (null). */
+  reset() {
+    this.#needPhotograph();
+    return this.#startFrom(this.#target.mask);
+  }
+
+  /** The mask of another threshold; it holds from now on. */
+  setThreshold(threshold) {
+    if (!(threshold >= 0 && threshold <= 0.999)) {
+      throw new InputError(`A threshold must lie in [0, 0.999]. Received ${threshold}.`);
+    }
+    this.config.threshold = threshold;
+    if (this.#prediction !== null) {
+      const mask = this.#thresholded(this.#prediction.probability);
+      this.#prediction = { ...this.#prediction, mask };
+    }
+    return this.#prediction;
+  }
+
+  /** Free what the network holds for the photograph. */
+  dispose() {
+    this.#releaseAll();
+    this.#photograph = this.#target = this.#prediction = this.#maps = null;
+  }
+
+  // ---- How it is done ----------------------------------------------------------------------------
+
+  #startFrom(mask) {
+    // The same object, so that whoever keeps it sees the new start.
+    Object.assign(this.#target, new Target(mask));
+    this.target = this.#target;
+    return this.#prediction;
+  }
+
+  /** The prediction of the clicks that hold now, rebuilt from what they left behind. */
+  #restored() {
+    const { state, mask, history } = this.#target;
+    if (state.layers.length === 0 && mask === null) return null;
+    const { encodeMs, clickMs } = state;
+    const probability = this.#rendered(state.layers, history.clicks);
+    return { probability, mask: this.#thresholded(probability), encodeMs, clickMs };
+  }
+
+  /** One more click; state changes only when all went well. */
+  async #add(click, onGlance) {
+    const started = performance.now();
+    const target = this.#target;
+    const clicks = [...target.history.clicks, click];
+    let { layers } = target.state;
+    let probability = this.#prediction?.probability ?? null;
+    let encodeMs = 0;
+    const looks = probability === null ? 1 + this.config.look_again : 1;
+    for (let look = 1; look <= looks; look++) {
+      const seen = await this.#lookedAt(clicks, layers, probability);
+      ({ layers } = seen);
+      encodeMs += seen.encodeMs;
+      probability = this.#rendered(layers, clicks);
+      if (look < looks) {
+        const clickMs = performance.now() - started - encodeMs;
+        const prediction = { probability, mask: this.#thresholded(probability), encodeMs, clickMs };
+        onGlance?.({ clicks, view: layers.at(-1).view, prediction });
+      }
+    }
+    const mask = this.#thresholded(probability);
+    const clickMs = performance.now() - started - encodeMs;
+
+    encodeMs += this.#unreportedMs;
+    this.#unreportedMs = 0;
+    target.history.add(click);
+    target.states.length = clicks.length;
+    target.states.push({ layers, encodeMs, clickMs });
+    this.#prediction = { probability, mask, encodeMs, clickMs };
+    return this.#prediction;
+  }
+
+  /**
+   * The layers with the network's next answer on top, and the time that encoding took; `known` is
+   * the probability so far, of which `layers` are the answers, or null.
+   */
+  async #lookedAt(clicks, layers, known) {
+    const { height, width } = this.#photograph;
+    let view = this.#whole;
+    if (known !== null) {
+      const present = layers.at(-1)?.view ?? this.#whole;
+      view = views.nextView(present, this.#plane(known), clicks, this.config);
+    }
+    let { answer, encodeMs } = await this.#answer(view, clicks, layers, known);
+    if (views.isCutOff(view, answer.probability, height, width)) {
+      // The features of the whole photograph are there, so this costs one more click part.
+      ({ answer } = await this.#answer(this.#whole, clicks, layers, known));
+    }
+    const isHidden = (layer) => views.contains(answer.view.box, layer.view.box);
+    return { layers: [...layers.filter((layer) => !isHidden(layer)), answer], encodeMs };
+  }
+
+  /** The network's answer in a view, and the time that encoding the view took now. */
+  async #answer(view, clicks, layers, known) {
+    const { features, ms } = await this.#featuresOf(view);
+    const maps = this.#clickMaps(view, clicks, layers, known);
+    const { height, width } = view;
+    const logits = await this.#network.click(features, maps, height, width);
+    return { answer: { view, probability: probabilityOf(logits) }, encodeMs: ms };
+  }
+
+  /** The image features of a view, and the time that they took now. */
+  async #featuresOf(view) {
+    const held = this.#features.find((entry) => views.sameView(entry.view, view));
+    if (held) return { features: held.features, ms: 0 };
+    const { features, ms } = await this.#encoded(this.#photograph, view);
+    // Two are kept: those of the whole photograph and of the latest box.
+    for (const old of this.#features.splice(1)) this.#network.release(old.features);
+    this.#features.push({ view, features });
+    return { features, ms };
+  }
+
+  async #encoded(photograph, view) {
+    const started = performance.now();
+    const { height, width } = view;
+    const features = await this.#network.encode(views.imageIn(view, photograph), height, width);
+    return { features, ms: performance.now() - started };
+  }
+
+  /**
+   * The maps of all clicks in a view, [height, width, C]: the last one added in place where the maps
+   * of the ones before are there.
+   */
+  #clickMaps(view, clicks, layers, known) {
+    const { height, width } = view;
+    const encoding = this.config.click_encoding;
+    const before = clicks.slice(0, -1);
+    const held = this.#maps;
+    const isHeld =
+      held !== null &&
+      views.sameView(held.view, view) &&
+      held.clicks.length === before.length &&
+      held.clicks.every((click, i) => sameClick(click, before[i]));
+    const maps = isHeld ? held.maps : emptyMaps(height, width, encoding);
+    for (const click of isHeld ? clicks.slice(-1) : clicks) {
+      addClick(maps, height, width, encoding, views.clickIn(view, click));
+    }
+    this.#maps = { view, clicks, maps };
+    if (encoding === "disks_and_previous" && known !== null) {
+      const latest = layers.at(-1);
+      const previous =
+        latest && views.sameView(latest.view, view)
+          ? latest.probability
+          : views.probabilityIn(view, this.#plane(known));
+      for (let i = 0; i < previous.length; i++) maps[3 * i + 2] = previous[i];
+    }
+    return maps;
+  }
+
+  /** The probability at the photograph's size, clicked pixels on their side. */
+  #rendered(layers, clicks) {
+    const { height, width } = this.#photograph;
+    const start = this.#target.mask;
+    // Without a mask the first click saw the whole photograph, so the lowest layer covers it.
+    const probability = start ? Float32Array.from(start) : new Float32Array(height * width);
+    const plane = this.#plane(probability);
+    for (const layer of layers) views.paste(layer.view, layer.probability, plane);
+    for (const click of clicks) {
+      const [row, col] = pixelOf(click);
+      probability[row * width + col] = click.isPositive ? 1 : 0;
+    }
+    return probability;
+  }
+
+  #thresholded(probability) {
+    const { threshold } = this.config;
+    const mask = new Uint8Array(probability.length);
+    for (let i = 0; i < mask.length; i++) mask[i] = probability[i] > threshold ? 1 : 0;
+    return mask;
+  }
+
+  #plane(data) {
+    const { height, width } = this.#photograph;
+    return { data, height, width };
+  }
+
+  #releaseAll() {
+    for (const { features } of this.#features.splice(0)) this.#network.release(features);
+  }
+
+  #needPhotograph() {
+    if (this.#photograph === null) {
+      throw new InputError("There is no photograph yet. Open one first.");
+    }
+    return this.#photograph;
+  }
+
+  #checkFirst(click) {
+    if (!click.isPositive && this.#target.mask === null) {
+      throw new InputError(
+        "The first click must be on the object. Click it with the left button, or switch to “Add”.",
+      );
+    }
+  }
+}
+
+/** Logits → probabilities. */
+function probabilityOf(logits) {
+  const probability = new Float32Array(logits.length);
+  for (let i = 0; i < logits.length; i++) {
+    if (Number.isNaN(logits[i])) {
+      throw new InputError(
+        "The network must return finite logits. Its weights are damaged, or the graphics driver " +
+          "is: load it again or choose another backend. Received NaN.",
+      );
+    }
+    // The sigmoid, written so that no logit overflows.
+    probability[i] = 0.5 + 0.5 * Math.tanh(0.5 * logits[i]);
+  }
+  return probability;
+}
