@@ -1,6 +1,6 @@
 """Set everything up and pass the tests: python3 scripts/test.py
 
-1. the environments, side by side: .venv, .venv-jax (no TensorFlow) and .venv-demo (the Space's own);
+1. the environments, side by side: .venv, .venv-jax (no TensorFlow), .venv-demo (the Space's);
    meanwhile the tests of web/ in Node and Chromium; where one of the two is missing, it says so and
    counts them as skipped;
 2. ruff: no complaints, and every file formatted;
