@@ -1,18 +1,21 @@
 """Set everything up and pass the tests: python3 scripts/test.py
 
-1. ruff: no complaints, and every file formatted;
-2. the tests of web/ in Node and Chromium; where one of the two is missing, it says so and counts
-   them as skipped;
-3. every test on TensorFlow, in the environment .venv;
-4. the tests of the core on JAX, in .venv-jax, where TensorFlow is not installed.
+1. the environments, side by side: .venv, .venv-jax (no TensorFlow), .venv-demo (the Space's);
+   meanwhile the tests of web/ in Node and Chromium; where one of the two is missing, it says so and
+   counts them as skipped;
+2. ruff: no complaints, and every file formatted;
+3. every test on TensorFlow, in .venv, file by file on all cores;
+4. the tests of the core on JAX, in .venv-jax.
 
-Ends with "N passed, N failed, N skipped" over all runs, and with code 1 if anything failed. With
-arguments it is pytest on TensorFlow alone: python3 scripts/test.py tests/clicks -k undo
+Names the slowest tests with their seconds and ends with "N passed, N failed, N skipped" over all
+runs, and with code 1 if anything failed. With arguments it is pytest on TensorFlow alone:
+python3 scripts/test.py tests/clicks -k undo
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -20,6 +23,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from environment import ROOT, clean_variables, prepare, program
@@ -27,43 +31,50 @@ from environment import ROOT, clean_variables, prepare, program
 WEB = ROOT / "web"
 # Older ones lack what the tests of web/ use: JUnit reports, recursive readdir.
 OLDEST_NODE = 20
+# Each test process takes up to 2 GB.
+MOST_PROCESSES = 4
+ENVIRONMENTS = {
+    ".venv": ["run.txt", "test.txt"],
+    ".venv-jax": ["jax.txt"],
+    ".venv-demo": ["../demo/requirements.txt"],
+}
 # Each of these runs networks or the array code under them; the rest never meets the backend.
 CORE_TESTS = [
-    "tests/house/test_backends.py",
-    "tests/training/test_checkpoints.py",
-    "tests/clicks/test_click_maps.py",
     "tests/clicks/test_click.py",
-    "tests/training/test_distribution.py",
-    "tests/networks/test_encode_once.py",
-    "tests/training/test_fit.py",
-    "tests/training/test_iterative_clicks.py",
-    "tests/networks/test_layers.py",
-    "tests/training/test_losses.py",
-    "tests/training/test_optimizers.py",
+    "tests/clicks/test_click_maps.py",
+    "tests/house/test_backends.py",
     "tests/house/test_package.py",
+    "tests/networks/test_encode_once.py",
+    "tests/networks/test_layers.py",
     "tests/predict/test_predictor.py",
-    "tests/training/test_resuming.py",
-    "tests/training/test_streaming_metrics.py",
-    "tests/training/test_stages.py",
+    "tests/training",
 ]
 
 
 def main(arguments: list[str]) -> int:
-    environment = prepare(".venv", ["run.txt", "test.txt"])
-    python = program(environment, "python")
     if arguments:
-        return run("tensorflow", python, "pytest", *arguments)
+        environment = prepare(".venv", ENVIRONMENTS[".venv"])
+        return run("tensorflow", program(environment, "python"), "pytest", *arguments)
 
-    codes = {
-        "ruff check": run("tensorflow", python, "ruff", "check", "."),
-        "ruff format": run("tensorflow", python, "ruff", "format", "--check", "."),
-    }
     counts = Counter()
-    # First, because the tests of the export compute with the packages that this installs.
-    codes["tests of web/"] = run_web_tests(counts)
+    codes = {}
+    with ThreadPoolExecutor() as pool:
+        web = pool.submit(run_web_tests)
+        pythons = {
+            name: program(directory, "python")
+            for name, directory in zip(
+                ENVIRONMENTS, pool.map(prepare, ENVIRONMENTS, ENVIRONMENTS.values()), strict=True
+            )
+        }
+        # Before the tests of the export, which compute with the packages that this installs.
+        codes["tests of web/"], web_counts, output = web.result()
+    counts.update(web_counts)
+    print(output, flush=True)
+    python = pythons[".venv"]
+    codes["ruff check"] = run("tensorflow", python, "ruff", "check", ".")
+    codes["ruff format"] = run("tensorflow", python, "ruff", "format", "--check", ".")
     codes["tests on TensorFlow"] = run_tests("tensorflow", python, [], counts)
-    python = program(prepare(".venv-jax", ["jax.txt"]), "python")
-    codes["tests on JAX"] = run_tests("jax", python, CORE_TESTS, counts)
+    codes["tests on JAX"] = run_tests("jax", pythons[".venv-jax"], CORE_TESTS, counts)
 
     failures = [name for name, code in codes.items() if code != 0]
     print(f"\nfailed: {', '.join(failures)}" if failures else "\neverything passed")
@@ -76,34 +87,49 @@ def run_tests(backend: str, python: Path, tests: list[str], counts: Counter) -> 
     print(f"\npytest on {backend}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        code = run(backend, python, "pytest", f"--junitxml={report}", *tests)
+        processes = min(os.cpu_count() or 1, MOST_PROCESSES)
+        options = ["--numprocesses", str(processes), "--dist", "loadfile"]
+        options += ["--durations", "15", "--durations-min", "5", f"--junitxml={report}"]
+        code = run(backend, python, "pytest", *options, *tests, processes=processes)
         if report.exists():
             counts.update(read_report(report))
     return code
 
 
-def run_web_tests(counts: Counter) -> int:
-    """Install the packages of web/ if need be, run `npm test` there, add to the counts."""
-    npm = shutil.which("npm")
-    version = node_version()
-    print("\nnpm test in web/", flush=True)
+def run_web_tests() -> tuple[int, Counter, str]:
+    """Install the packages of web/ if need be and run `npm test` there.
+
+    Returns:
+        The exit code, how many tests passed, failed and were skipped, and what was printed.
+    """
+    counts = Counter(passed=0, failed=0, skipped=0)
+    npm, version = shutil.which("npm"), node_version()
     if npm is None or version < OLDEST_NODE:
         found = f"Node {version}" if version else "no Node"
-        print(f"It needs Node {OLDEST_NODE} with npm; there is {found}: the tests are skipped.")
         counts["skipped"] += 1
-        return 0
+        text = f"It needs Node {OLDEST_NODE} with npm; there is {found}: the tests are skipped."
+        return 0, counts, f"\nnpm test in web/\n{text}"
+    output = ["\nnpm test in web/\n"]
+
+    def succeeds(*words: str | Path) -> bool:
+        done = subprocess.run(
+            [npm, *words], cwd=WEB, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        output.append(done.stdout)
+        return done.returncode == 0
+
     lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     stamp = WEB / "node_modules" / ".lock-sha256"
     if not stamp.is_file() or stamp.read_text() != lock:
-        if code := subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=WEB).returncode:
-            return code
+        if not succeeds("ci", "--no-audit", "--no-fund"):
+            return 1, counts, "".join(output)
         stamp.write_text(lock)
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        code = subprocess.run([npm, "test", "--", report], cwd=WEB).returncode
+        code = 0 if succeeds("test", "--", report) else 1
         if report.exists():
-            counts.update(read_report(report))
-    return code
+            counts = read_report(report)
+    return code, counts, "".join(output)
 
 
 def node_version() -> int:
@@ -130,9 +156,12 @@ def read_report(report: Path) -> Counter:
     return counts
 
 
-def run(backend: str, python: Path, module: str, *arguments: str) -> int:
+def run(backend: str, python: Path, module: str, *arguments: str, processes: int = 1) -> int:
     """Run a Python module in the root of the checkout and return its exit code."""
     variables = clean_variables(KERAS_BACKEND=backend)
+    # Where several processes share the cores, each computes on its part of them.
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    variables |= {"TF_NUM_INTRAOP_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
     if backend == "jax":
         # A test makes a few steps, which take less than to compile them well.
         variables["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
