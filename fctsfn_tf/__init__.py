@@ -12,7 +12,12 @@ With it, `keras.models.load_model` knows every class that a file of these networ
 
 from __future__ import annotations
 
+import sys
+import warnings
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fctsfn_tf.networks import saved_classes
@@ -106,7 +111,50 @@ _MODULES = {
 }
 # Modules under a name of their own: `recipes.COMPACT_INPUT`.
 _SHORT_NAMES = {"recipes": "training.recipes"}
+# Room → the modules in it that version 0.1.0 had beside one another, and, after a colon, its name
+# for them. `fctsfn_tf.losses` is `fctsfn_tf.training.losses` still, with a DeprecationWarning.
+_EARLIER = {
+    "clicks": "click_maps clicks_file",
+    "images": "graph_cut image_io",
+    "networks": "compact encode_once fctsfn:model folding layers quantization",
+    "predict": "config predictor segmenting views",
+    "data": "annotated_images benchmark_sets image_cache layouts:dataset_layouts "
+    "readers:dataset_readers tfds_builders",
+    "evaluation": "baselines comparison metrics plots results robot_user segmenters",
+    "training": "augmentation callbacks checkpoints click_dataset clusters iterative_clicks "
+    "loop:training_loop losses optimizers recipes simulation streaming_metrics",
+    "export": "tfjs_converter",
+    "commands": "cli",
+}
 
+
+class _EarlierModules(MetaPathFinder, Loader):
+    """Finds a module under the name that it had in version 0.1.0: the very same module."""
+
+    def __init__(self) -> None:
+        self._names = {}
+        for room, modules in _EARLIER.items():
+            for module in modules.split():
+                now, _, earlier = module.partition(":")
+                self._names[f"{__name__}.{earlier or now}"] = f"{__name__}.{room}.{now}"
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in self._names else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        now = self._names[spec.name]
+        message = f"{spec.name} has moved: import {now} instead."
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        self._module = import_module(now)
+        self._spec = self._module.__spec__
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # It was executed under its present name, which the import system has just replaced.
+        module.__spec__ = self._spec
+
+
+sys.meta_path.append(_EarlierModules())
 saved_classes.register()
 
 

@@ -108,6 +108,32 @@ def test_unknown_name_is_an_attribute_error():
         fctsfn_tf.Predicter  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("earlier", "now"),
+    [
+        ("losses", "training.losses"),
+        ("image_io", "images.image_io"),
+        ("model", "networks.fctsfn"),
+        ("baselines", "evaluation.baselines"),
+        ("tfds_builders", "data.tfds_builders"),
+    ],
+)
+def test_a_module_is_found_under_its_earlier_name(earlier, now):
+    if earlier == "tfds_builders":
+        pytest.importorskip("tensorflow_datasets")
+    with pytest.warns(DeprecationWarning, match=f"import fctsfn_tf.{now} instead"):
+        module = import_module(f"fctsfn_tf.{earlier}")
+    assert module is import_module(f"fctsfn_tf.{now}")
+    assert module.__spec__.name == module.__name__ == f"fctsfn_tf.{now}"
+    assert sys.modules.pop(f"fctsfn_tf.{earlier}") is module
+
+
+def test_every_earlier_name_leads_to_a_module():
+    for room, modules in fctsfn_tf._EARLIER.items():
+        for module in modules.split():
+            assert find_spec(f"fctsfn_tf.{room}.{module.partition(':')[0]}"), module
+
+
 def test_graph_cut_is_the_module_before_and_after_use():
     assert callable(import_module("fctsfn_tf.images.graph_cut").graph_cut)
     assert fctsfn_tf.images.graph_cut is sys.modules["fctsfn_tf.images.graph_cut"]
