@@ -226,7 +226,7 @@ def check_stride(stride: int) -> None:
 
 
 def network_inputs() -> dict[str, keras.KerasTensor]:
-    """The two inputs by name, of any size, in the order of the network's."""
+    """The two inputs by name, of any size, in their order."""
     return {
         "image": keras.Input((None, None, 3), name="image"),
         "click_maps": keras.Input((None, None, 2), name="click_maps"),
@@ -260,7 +260,7 @@ def two_streams(inputs: dict[str, keras.KerasTensor], depth: int, alpha: float) 
     return {"pool0": prepared} | {key: Pair(image[key], interaction[key]) for key in image}
 
 
-def fusion_net(streams: Pair, depth: int, alpha: float) -> dict[str, keras.KerasTensor]:
+def fusion_net(pair: Pair, depth: int, alpha: float) -> dict[str, keras.KerasTensor]:
     """The rest of VGG16 over both streams' `pool<depth>`, up to the score at stride 32.
 
     Its first convolution fuses the streams; with depth 5 that is fc6.
@@ -270,13 +270,13 @@ def fusion_net(streams: Pair, depth: int, alpha: float) -> dict[str, keras.Keras
     """
     features = {}
     if depth < 5:
-        features |= fusing_vgg16_block(streams, depth + 1, alpha)
+        features |= fusing_vgg16_block(pair, depth + 1, alpha)
         x = features[f"pool{depth + 1}"]
         features |= vgg16_blocks(x, range(depth + 2, 6), alpha)
         x = features["pool5"]  # (B, H/32, W/32, 512)
         x = convolution(x, scaled(FC_FILTERS, alpha), 7, name="fc6")
     else:
-        x = fusing_convolution(streams, scaled(FC_FILTERS, alpha), 7, name="fc6")
+        x = fusing_convolution(pair, scaled(FC_FILTERS, alpha), 7, name="fc6")
     x = layers.ReLU(name="relu6")(x)
     x = FreezableDropout(FC_DROPOUT, name="dropout6")(x)
     x = convolution(x, scaled(FC_FILTERS, alpha), 1, name="fc7")
@@ -401,14 +401,14 @@ def vgg16_blocks(
     return features
 
 
-def fusing_vgg16_block(streams: Pair, block: int, alpha: float) -> dict[str, keras.KerasTensor]:
+def fusing_vgg16_block(pair: Pair, block: int, alpha: float) -> dict[str, keras.KerasTensor]:
     """One of VGG16's blocks over both streams: its first convolution fuses them.
 
     Returns:
         See `vgg16_blocks`.
     """
     filters = scaled(VGG16_BLOCKS[block][0], alpha)
-    x = fusing_convolution(streams, filters, 3, name=f"conv{block}_1")
+    x = fusing_convolution(pair, filters, 3, name=f"conv{block}_1")
     return rest_of_block(x, block, alpha, suffix="")
 
 
@@ -432,14 +432,14 @@ def convolution(
 
 
 def fusing_convolution(
-    streams: Pair, filters: int, kernel_size: int, name: str, **conv_arguments
+    pair: Pair, filters: int, kernel_size: int, name: str, **conv_arguments
 ) -> keras.KerasTensor:
     """A convolution over both streams, as the sum of one convolution per stream.
 
     That sum equals a convolution over the concatenated pair, and its image half needs no click.
     """
     image_half = convolution(
-        streams.image,
+        pair.image,
         filters,
         kernel_size,
         name=f"{name}_image",
@@ -447,7 +447,7 @@ def fusing_convolution(
     )
     image_half = layers.Identity(name=f"{IMAGE_FEATURES_PREFIX}{name}")(image_half)
     interaction_half = convolution(
-        streams.interaction, filters, kernel_size, name=f"{name}_interaction", **conv_arguments
+        pair.interaction, filters, kernel_size, name=f"{name}_interaction", **conv_arguments
     )
     return layers.Add(name=name)([image_half, interaction_half])
 
@@ -457,9 +457,9 @@ def score_layer(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return convolution(x, NUM_CLASSES, 1, name, kernel_initializer="zeros")
 
 
-def fusing_score_layer(streams: Pair, name: str) -> keras.KerasTensor:
+def fusing_score_layer(pair: Pair, name: str) -> keras.KerasTensor:
     """Scores of background and foreground over both streams; zero before training (§3.3)."""
-    return fusing_convolution(streams, NUM_CLASSES, 1, name, kernel_initializer="zeros")
+    return fusing_convolution(pair, NUM_CLASSES, 1, name, kernel_initializer="zeros")
 
 
 def normalised_convolution(
@@ -471,10 +471,10 @@ def normalised_convolution(
 
 
 def fusing_normalised_convolution(
-    streams: Pair, filters: int, kernel_size: int, name: str
+    pair: Pair, filters: int, kernel_size: int, name: str
 ) -> keras.KerasTensor:
     """The same over both streams."""
-    x = fusing_convolution(streams, filters, kernel_size, name, **MSRN_CONVOLUTION)
+    x = fusing_convolution(pair, filters, kernel_size, name, **MSRN_CONVOLUTION)
     return batch_norm_relu(x, name)
 
 
