@@ -4,6 +4,11 @@ Decoding is most of what a batch costs. `MemoryCache` keeps as many photographs 
 of bytes; `DiskCache` keeps all of them as files that are mapped into memory, where threads,
 processes and later runs share them. A pixel takes 3 bytes, and an eighth for each object: NumPy's
 own archives (.npz) cannot be mapped, and its arrays would take 1 for each object.
+
+Libraries' caches do other things: those in memory (`functools`, cachetools) put out what was used
+longest ago, which in an epoch is what comes next; those on disk (joblib, diskcache) keep whole
+objects, a byte for each pixel of each mask. Files need no lock, since each is whole from the moment
+it has its name; the lock in memory makes the count of bytes and what is kept go together.
 """
 
 from __future__ import annotations

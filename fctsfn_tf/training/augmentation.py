@@ -4,6 +4,9 @@ Each function takes a sample to a `TrainingView` of a given size. The image is r
 masks by nearest, so no mask grows. Clicks are moved and maps made of them afterwards, so distances
 and disks are always exact. (The paper's released code rotates distance maps and fills what comes
 in with zeros, which reads as "on a click", and resizes masks bilinearly, which grows them.)
+
+OpenCV does the work. Libraries of augmentations chain transforms, each of which resamples, and the
+map that clicks and views need stays inside of them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 The file is an `.npz`: every variable under its place in the model or optimiser, and "state", JSON.
 It is replaced whole or not at all, so a run that is killed at any moment leaves the checkpoint
-before or the new one.
+before or the new one. Keras' own files of weights (`save_weights`, `BackupAndRestore`) hold the
+optimiser, but no state of random numbers, from which dropout and clicks are drawn; and where the
+run stands would be a second file.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def use_averaged_weights(
     """Put the moving average of the weights into the network.
 
     The statistics of BatchNorm belong to the weights they were collected with, so they are
-    collected anew, over batches that training has not seen.
+    collected anew, over batches that training has not seen; Keras averages weights alone.
     """
     model.optimizer.finalize_variable_values(model.trainable_variables)
     # Compiled steps that move no weight. Called by itself the model would not be compiled, and

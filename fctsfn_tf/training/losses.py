@@ -1,4 +1,7 @@
-"""Losses over foreground logits; pixels labelled `IGNORED` count for nothing."""
+"""Losses over foreground logits; pixels labelled `IGNORED` count for nothing.
+
+Keras' own (`BinaryFocalCrossentropy`, `Dice`) are others than the sources', and ignore no pixels.
+"""
 
 from __future__ import annotations
 

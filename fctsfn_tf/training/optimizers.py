@@ -1,8 +1,8 @@
 """The optimisers of the recipes: SGD as Caffe does it, AdamW with a slower backbone.
 
-Keras has neither: its optimisers have one rate for all variables. (`MultiOptimizer`, one optimiser
-for each group of layers, is not in Keras 3.12, and would clip the norm of each group by itself.)
-Schedules of the rate, clipping and the moving average of the weights are Keras' own.
+Keras has neither: its optimisers have one rate for all variables (`MultiOptimizer`, with one for
+each group, came with Keras 3.15). Schedules of the rate, clipping and the moving average of the
+weights are Keras' own.
 """
 
 from __future__ import annotations

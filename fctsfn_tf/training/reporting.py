@@ -88,19 +88,24 @@ class RunBar:
         yield
         if bar.disable:
             return
-        if time.time() - bar.last_print_t >= bar.mininterval:  # it is drawn with the update
-            last = numbers.read()
-            shown = [f"{key} {last[key]:.4g}" for key in ("loss", "iou") if key in last]
-            bar.set_postfix_str(", ".join(shown), refresh=False)
         if size not in self._sizes:
             self._sizes.add(size)
             bar.start_t += time.time() - started
             bar.initial += 1
+            # Before its start, tqdm would take it for a bar that was never drawn.
+            bar.last_print_t = max(bar.last_print_t, bar.start_t)
+        if time.time() - bar.last_print_t >= bar.mininterval:  # it is drawn with the update
+            last = numbers.read()
+            shown = [f"{key} {last[key]:.4g}" for key in ("loss", "iou") if key in last]
+            bar.set_postfix_str(", ".join(shown), refresh=False)
         bar.update()
 
 
 class RunLog:
-    """The run's log; what lies after the step at which it goes on is made again."""
+    """The run's log; what lies after the step at which it goes on is made again.
+
+    `keras.callbacks.CSVLogger` belongs to `fit` and takes no line back.
+    """
 
     def __init__(self, path: Path, step: int) -> None:
         self._path = path

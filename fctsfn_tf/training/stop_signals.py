@@ -31,7 +31,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     def receive(number: int, frame: FrameType | None) -> None:
         received.append(number)
         restore()
-        print("stopping after this step; once more to stop at once", file=sys.stderr)
+        print("\nstopping after this step; once more to stop at once", file=sys.stderr)
 
     try:
         if threading.current_thread() is threading.main_thread():

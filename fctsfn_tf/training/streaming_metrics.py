@@ -16,7 +16,8 @@ class MaskIoU(keras.metrics.Mean):
 
     `update_state(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits; of several
     channels of logits the first counts (see `losses.AuxiliaryLoss`). It is `metrics.iou` of each
-    object: where mask and true mask are both empty it is 1.
+    object: where mask and true mask are both empty it is 1. (`keras.metrics.BinaryIoU` is of all
+    pixels together, in which large objects count for more.)
     """
 
     def __init__(self, name: str = "iou", **kwargs: Any) -> None:
