@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { maskOfRunLengths } from "../../src/engine/images/masks.js";
+import { maskOfRunLengths } from "../../src/engine/images/runLengths.js";
 import { iou } from "../iou.js";
 import {
   chromiumPath,

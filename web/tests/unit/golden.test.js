@@ -4,13 +4,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { addClick, CLICK_ENCODINGS, emptyMaps } from "../../src/engine/clicks/clickMaps.js";
-import {
-  cocoJson,
-  encodeRle,
-  indexMap,
-  runLengths,
-  vocPalette,
-} from "../../src/engine/images/masks.js";
+import { cocoJson } from "../../src/engine/images/annotationFiles.js";
+import { indexMap, vocPalette } from "../../src/engine/images/masks.js";
+import { encodeRle, runLengths } from "../../src/engine/images/runLengths.js";
 import { Predictor } from "../../src/engine/predict/predictor.js";
 import * as views from "../../src/engine/predict/views.js";
 import { FakeNetwork, noise, rectangles } from "./fakeNetwork.js";

@@ -1,7 +1,7 @@
 /** Who imports whom: the rooms of web/src, read from the import statements. */
 
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { access, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -96,4 +96,17 @@ test("every room says what it is", async () => {
       assert.ok(text.includes(part), `${room}/README.md: ${part}`);
     }
   }
+});
+
+test("the Python twins that the comments name are there", async () => {
+  const root = new URL("../../../", import.meta.url);
+  let count = 0;
+  for (const file of Object.keys(imported)) {
+    const text = await readFile(path.join(SRC, file), "utf8");
+    for (const [twin] of text.matchAll(/fctsfn_tf\/[\w/]+\.py/g)) {
+      await assert.doesNotReject(access(new URL(twin, root)), `${file}: ${twin}`);
+      count++;
+    }
+  }
+  assert.ok(count >= 10);
 });

@@ -16,3 +16,9 @@ test("the types name every method of the class, and no other", async () => {
   assert.deepEqual(declared.sort(), methods.sort());
   assert.match(body, /static load\(/);
 });
+
+test("the package names its types where they are", async () => {
+  const manifest = new URL("../../package.json", import.meta.url);
+  const { types } = JSON.parse(await readFile(manifest, "utf8")).exports["."];
+  assert.match(await readFile(new URL(types, manifest), "utf8"), /export class Segmenter/);
+});

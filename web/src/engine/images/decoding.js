@@ -1,6 +1,6 @@
 /**
- * Files → pixels, by the browser's own decoders; the twin of what reads files in fctsfn_tf/images/.
- * Runs in a worker.
+ * Files → pixels, by the browser's own decoders; the twin of fctsfn_tf/images/image_io.py, and for
+ * masks of mask_files.py. Runs in a worker.
  *
  * The browser turns a photograph upright as its EXIF data says and converts its colours to sRGB.
  *
@@ -54,9 +54,9 @@ export async function decodePhotograph(source) {
 }
 
 /**
- * The mask in a file, to start from. Taken are what `read_mask` of fctsfn_tf/images/ takes: a cut-out
- * with transparency, an index PNG with colours (every index but 0 and 255), else grey, whose object is
- * what is at least half white, or, if it holds 0 and 1 alone, the 1.
+ * The mask in a file, to start from. Taken is what `read_mask` in Python takes: a cut-out with
+ * transparency, an index PNG with colours (every index but 0 and 255), else grey, whose object is what
+ * is at least half white, or, if it holds 0 and 1 alone, the 1.
  *
  * @param {Blob} file
  * @param {number} height of the photograph it belongs to

@@ -1,5 +1,5 @@
 /**
- * Masks as what other tools read; the twin of what writes masks in fctsfn_tf/images/.
+ * Masks of several objects in one array; the twin of fctsfn_tf/images/masks.py.
  *
  * A mask is a Uint8Array [height, width] of 0 and 1. Several objects are a list of masks, which may
  * overlap, or an index map: 0 for the background, then 1, 2, … per object.
@@ -9,13 +9,15 @@
  */
 
 import { InputError } from "../errors.js";
-import { maskPolygons } from "./polygons.js";
 
 // 255 is PASCAL VOC's index of pixels that are ignored.
 export const MAX_OBJECTS = 254;
-const DEFAULT_NAME = "object";
 
-/** The bounding box of the pixels whose value is above `threshold`; null where none is. @returns {Box | null} */
+/**
+ * The bounding box of the pixels whose value is above `threshold`; null where none is.
+ *
+ * @returns {Box | null}
+ */
 export function boundingBox(data, height, width, threshold) {
   let [top, left, bottom, right] = [height, width, 0, 0];
   for (let row = 0; row < height; row++) {
@@ -55,109 +57,8 @@ export function vocPalette() {
   return palette;
 }
 
-/**
- * Run lengths of a mask down its columns, beginning with the background.
- *
- * @returns {number[]} that sum to height × width
- */
-export function runLengths(mask, height, width) {
-  const counts = [];
-  let [value, length] = [0, 0];
-  for (let col = 0; col < width; col++) {
-    for (let row = 0, i = col; row < height; row++, i += width) {
-      if (mask[i] === value) {
-        length++;
-        continue;
-      }
-      counts.push(length);
-      [value, length] = [mask[i], 1];
-    }
-  }
-  counts.push(length);
-  return counts;
-}
-
-/** The mask of run lengths; the inverse of `runLengths`. */
-export function maskOfRunLengths(counts, height, width) {
-  const mask = new Uint8Array(height * width);
-  let start = 0;
-  counts.forEach((count, i) => {
-    if (i % 2 === 1) {
-      let [row, col] = [start % height, Math.floor(start / height)];
-      for (let left = count; left > 0; left--) {
-        mask[row * width + col] = 1;
-        row++;
-        if (row === height) [row, col] = [0, col + 1];
-      }
-    }
-    start += count;
-  });
-  return mask;
-}
-
-/**
- * COCO's compressed run lengths: {size: [height, width], counts: string}.
- *
- * From the third on, each is stored as the difference to the last but one, in little-endian groups
- * of 5 bits of two's complement; bit 5 says that another group follows, and 48 makes the group a
- * printable character (the COCO API's `maskApi.c`, re-written from the format).
- */
-export function encodeRle(counts, height, width) {
-  let text = "";
-  counts.forEach((count, i) => {
-    let value = i > 2 ? count - counts[i - 2] : count;
-    for (let isOpen = true; isOpen;) {
-      const group = value & 31;
-      value >>= 5;
-      isOpen = value !== (group & 16 ? -1 : 0);
-      text += String.fromCharCode(group + (isOpen ? 32 : 0) + 48);
-    }
-  });
-  return { size: [height, width], counts: text };
-}
-
-/**
- * A COCO instances file of one photograph, as `fctsfn segment --coco` writes it.
- *
- * @param {Uint8Array[]} masks the annotation of object i (from 1) has id i; empty ones have none
- * @param {string} imageName the photograph's file name
- * @param {string[]} names one per object, which becomes its category
- * @returns {string} JSON
- */
-export function cocoJson(masks, height, width, imageName, names) {
-  checkNumber(masks);
-  const labels = masks.map((_, i) => names[i] || DEFAULT_NAME);
-  const categories = [...new Set(labels)];
-  const annotations = masks.flatMap((mask, i) => {
-    const annotation = annotationOf(mask, height, width);
-    if (annotation === null) return [];
-    const id = i + 1;
-    return [{ id, image_id: 1, category_id: categories.indexOf(labels[i]) + 1, ...annotation }];
-  });
-  const content = {
-    info: { description: "Written by fctsfn_tf" },
-    images: [{ id: 1, file_name: imageName, height, width }],
-    annotations,
-    categories: categories.map((name, i) => ({ id: i + 1, name })),
-  };
-  return JSON.stringify(content) + "\n";
-}
-
-/** What COCO says of one mask; null where it is empty. */
-function annotationOf(mask, height, width) {
-  const box = boundingBox(mask, height, width, 0);
-  if (box === null) return null;
-  const counts = runLengths(mask, height, width);
-  return {
-    segmentation: encodeRle(counts, height, width),
-    polygons: maskPolygons(mask, height, width).map((polygon) => polygon.flat()),
-    bbox: [box.left, box.top, box.right - box.left, box.bottom - box.top],
-    area: counts.reduce((sum, count, i) => sum + (i % 2 ? count : 0), 0),
-    iscrowd: 0,
-  };
-}
-
-function checkNumber(masks) {
+/** Refuse more objects than an index map can hold, and none. */
+export function checkNumber(masks) {
   if (masks.length < 1 || masks.length > MAX_OBJECTS) {
     throw new InputError(
       `There must be 1 to ${MAX_OBJECTS} objects. Click one first. Received ${masks.length}.`,

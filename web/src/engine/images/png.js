@@ -1,6 +1,7 @@
 /**
  * PNG files of what a canvas cannot write exactly: grey, with a palette, and RGBA without the
- * canvas' multiplying by alpha. Runs in pages, workers and Node.
+ * canvas' multiplying by alpha; the twin of fctsfn_tf/images/png_files.py. Runs in pages, workers and
+ * Node.
  *
  * No library, because those for the browser compress in JavaScript what they hold as a whole: of a
  * cut-out of 16.7 megapixels 67 MB, which phones do not have to spare.

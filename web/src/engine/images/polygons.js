@@ -1,5 +1,5 @@
 /**
- * A mask's outlines as polygons; the same rules as `mask_polygons` of fctsfn_tf/images/.
+ * A mask's outlines as polygons; the twin of fctsfn_tf/images/polygons.py.
  *
  * Polygons run along the pixels' edges: pixel (row, col) covers x in [col, col + 1] and y in
  * [row, row + 1]. A point is [x, y] in whole pixels.

@@ -1,5 +1,6 @@
 /**
- * A photograph once, then click by click; the twin of fctsfn_tf/predict/predictor.py, step by step.
+ * A photograph once, then click by click; the twin of fctsfn_tf/predict/predictor.py, step by step,
+ * with what that takes from photograph.py, start_mask.py, view_click_maps.py and answer_layers.py.
  *
  * It knows no TensorFlow: the network comes in, so that it can be tested with any.
  *

@@ -21,15 +21,10 @@
  */
 
 import { InputError } from "../errors.js";
-import {
-  cocoJson,
-  indexMap,
-  maskOfRunLengths,
-  MAX_OBJECTS,
-  runLengths,
-  vocPalette,
-} from "../images/masks.js";
+import { cocoJson } from "../images/annotationFiles.js";
+import { indexMap, MAX_OBJECTS, vocPalette } from "../images/masks.js";
 import { cutoutPng, indexPng, maskPng, probabilityPng } from "../images/png.js";
+import { maskOfRunLengths, runLengths } from "../images/runLengths.js";
 
 export class Workspace {
   #predictor;
