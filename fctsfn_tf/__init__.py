@@ -111,7 +111,7 @@ _MODULES = {
 }
 # Modules under a name of their own: `recipes.COMPACT_INPUT`.
 _SHORT_NAMES = {"recipes": "training.recipes"}
-# Room → the modules in it that version 0.1.0 had beside one another, and, after a colon, its name
+# Room → the modules in it that once lay beside one another, and, after a colon, its name
 # for them. `fctsfn_tf.losses` is `fctsfn_tf.training.losses` still, with a DeprecationWarning.
 _EARLIER = {
     "clicks": "click_maps clicks_file",
@@ -129,7 +129,7 @@ _EARLIER = {
 
 
 class _EarlierModules(MetaPathFinder, Loader):
-    """Finds a module under the name that it had in version 0.1.0: the very same module."""
+    """Finds a module under the name that it had before the rooms: the very same module."""
 
     def __init__(self) -> None:
         self._names = {}
