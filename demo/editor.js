@@ -55,9 +55,15 @@ function sendNext() {
 }
 
 function giveUp() {
-  settle();
   waiting = [];
+  settle();
   say("The server did not answer. Check the connection, then try again.");
+}
+
+function failed(error) {
+  waiting = [];
+  settle();
+  say(`The answer could not be shown: ${error.message}. Please load the page again.`);
 }
 
 function settle() {
@@ -337,5 +343,6 @@ chooseOpacity(find("input.opacity").value);
 let received = Promise.resolve();
 watch("value", () => {
   const value = props.value;
-  received = received.then(() => receive(value)); // one after the other, in order
+  // One after the other, in order; what cannot be shown must not keep back what follows.
+  received = received.then(() => receive(value)).catch(failed);
 });

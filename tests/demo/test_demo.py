@@ -803,6 +803,24 @@ def test_marks_views_and_settings(browser, url):
         assert page.canvas() == shown
 
 
+def test_an_answer_that_cannot_be_shown_does_not_stop_the_page(browser, url):
+    def spoil(route):
+        answer = route.fetch()
+        content = answer.json()
+        content["data"][0]["mask"]["data"] = "AAAA"
+        route.fulfill(response=answer, json=content)
+
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.window.route("**/run/predict", spoil)
+        page.click(220, 120)
+        assert "could not be shown" in page.text(".message")
+        page.window.unroute("**/run/predict")
+        page.click(100, 260)
+        assert page.text(".status").startswith("2 clicks")
+        assert not page.window.locator(".message").is_visible()
+
+
 def test_the_page_explains_what_it_cannot_use(browser, url, tmp_path):
     with opened(browser, url) as page:
         page.window.get_by_role("button", name="Mask (PNG)").click()
