@@ -19,7 +19,8 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             train_compact(data, "runs/mine", should_stop=should_stop)
 
     It takes over the signals of the whole process, so it is for the program to use, and no function
-    of the package does. Only the main thread may listen to signals; in others none ever comes.
+    of the package does. Only the main thread may listen to signals; in others none ever comes. One
+    that the process was told to ignore, as a shell tells those in its background, stays ignored.
     """
     received: list[int] = []
     before: dict[int, Any] = {}
@@ -36,7 +37,8 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     try:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                before[number] = signal.signal(number, receive)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before[number] = signal.signal(number, receive)
         yield lambda: bool(received)
     finally:
         restore()

@@ -133,6 +133,7 @@ import os, signal, sys
 from fctsfn_tf.commands import cli
 from fctsfn_tf.training import loop
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run in a background
 step, num_steps = loop._step, 0
 
 def interrupted_step(*arguments):
@@ -153,7 +154,7 @@ sys.exit(cli.main(["train", *words, "--output", sys.argv[2]]))
     [("SIGTERM", 1, 2), ("SIGINT", 2, None)],
 )
 def test_the_first_signal_ends_the_step_and_the_second_stops_at_once(
-    number, times, step_saved, shapes_directory, tmp_path, capsys
+    number, times, step_saved, shapes_directory, tmp_path
 ):
     program = INTERRUPTED.format(signal=number, times=times, tiny=TINY)
     process = subprocess.run(

@@ -27,6 +27,7 @@ from fctsfn_tf.training.recipes import MSRN_STAGE, Schedule
 from fctsfn_tf.training.stages import TrainingData, train_tslfn
 from fctsfn_tf.training.stop_signals import stop_signals
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run in a background
 photographs, directory, fate = sys.argv[1:]
 compute_alike()
 

@@ -33,6 +33,16 @@ def test_the_first_is_told_and_the_second_stops(number, capsys):
         signal.signal(number, before)
 
 
+def test_what_was_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_signals() as should_stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not should_stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_other_threads_hear_nothing():
     heard = []
 
