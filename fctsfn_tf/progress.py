@@ -7,7 +7,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-BAR = "{desc}{percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt}{unit}, {remaining} left{postfix}"
+BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}, {remaining} left{postfix}"
 # In a file or a pipe, a line at most this often, in seconds.
 LINE_SECONDS = 30.0
 
