@@ -61,7 +61,8 @@ def test_evaluate(tmp_path, light, evaluations, capsys):
 def test_evaluate_with_every_option(tmp_path, light, evaluations):
     names = {name: tmp_path / f"r.{name}" for name in ("output", "markdown", "csv")}
     given = (
-        "--dataset voc2012 --data DIR --split train --model x --no-zoom-in --flip --look-again 2"
+        "--dataset voc2012 --data DIR --split train --model x --no-zoom-in --flip --look-again 2 "
+        "--engine keras"
     )
     more = "--protocol paper --no-graph-cut --max-clicks 3 --until 0.9 --jitter --seed 5"
     last = "--limit 2 --shard 2/3 --workers 4 --decidability all-positive --force"
@@ -69,7 +70,7 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
     assert cli.main(["evaluate", *f"{given} {more} {last}".split(), *files]) == 0
     ((dataset, segmenter, protocol, options),) = evaluations
     assert dataset == ("voc2012", Path("DIR"), "train")
-    assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2)
+    assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2, engine="keras")
     assert protocol == Protocol(
         "paper",
         max_clicks=3,
@@ -121,7 +122,7 @@ def test_splits_without_photographs_are_refused(shapes_directory, splits, conten
 
 
 def test_evaluate_a_classical_method_needs_no_network(monkeypatch, evaluations):
-    monkeypatch.setattr(shared, "import_quietly", lambda: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "start_quietly", lambda *given: pytest.fail("network loaded"))
     for options in ("", "--protocol paper", "--protocol paper --graph-cut"):
         assert cli.main(["evaluate", "--data", "d", "--model", "gsc", *options.split()]) == 0
     ritm, paper = PROTOCOLS["ritm"], PROTOCOLS["paper"]
@@ -161,7 +162,7 @@ def test_evaluate_with_failures_is_not_quite_ok(light, evaluations, capsys):
     ],
 )
 def test_evaluate_checks_before_the_network_is_loaded(monkeypatch, capsys, arguments):
-    monkeypatch.setattr(shared, "import_quietly", lambda: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "start_quietly", lambda *given: pytest.fail("network loaded"))
     fails(capsys, "evaluate", "--data", "data", *arguments)
 
 
