@@ -23,10 +23,7 @@ THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 def is_installed() -> bool:
     """Whether LiteRT is here; it has no wheels for some systems (see setup.cfg)."""
-    try:
-        return find_spec("ai_edge_litert") is not None
-    except ValueError:  # a program has put None, or a module without a spec, in its place
-        return False
+    return find_spec("ai_edge_litert") is not None
 
 
 class LitertEngine(Engine):

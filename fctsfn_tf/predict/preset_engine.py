@@ -74,10 +74,7 @@ def chosen_engine(preset: str | Path, engine: str | None) -> str:
 
 
 def _has_keras() -> bool:
-    try:
-        return find_spec("keras") is not None
-    except ValueError:  # a program has put None in its place
-        return False
+    return find_spec("keras") is not None
 
 
 def _nothing_answers(directory: Path, has_parts: bool) -> str:

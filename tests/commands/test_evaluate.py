@@ -23,6 +23,7 @@ from fctsfn_tf.evaluation.result_files import read_results, write_results
 from fctsfn_tf.evaluation.results import ObjectResult, Results
 from fctsfn_tf.evaluation.segmenters import Segmenter
 from fctsfn_tf.evaluation.shards import Shard
+from fctsfn_tf.predict import preset_engine
 
 HEIGHT, WIDTH = 40, 60
 
@@ -134,6 +135,7 @@ def test_names_in_the_help_are_those_that_exist():
     assert tuple(BASELINES) == BASELINE_NAMES
     assert tuple(benchmark_sets.BENCHMARK_SETS) == DATASET_NAMES
     assert CHOICES == CHOICE_NAMES
+    assert preset_engine.ENGINES == shared.ENGINE_NAMES
 
 
 def test_evaluate_help_gives_the_radius_of_the_seeds(capsys):
