@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ def save_preset(
     if not directory.parent.is_dir():
         raise InputError(f"The parent of {directory} does not exist. Create it first.")
     arguments = dict(arguments)
-    rebuilt = _build(builder, arguments, directory)
+    with _float32():
+        rebuilt = _build(builder, arguments, directory)
     with new_directory(directory) as unfinished:
         save_variables(model, unfinished / WEIGHTS_FILE, dtype)
         # What could not be loaded must not be saved.
@@ -145,7 +147,8 @@ def add_litert_parts(preset: str | Path) -> list[Path]:
             f"Received '{printable(preset)}'."
         )
     directory = find_preset(preset)
-    model, _ = load_preset(directory)
+    with _float32():
+        model, _ = load_preset(directory)
     settings = read_settings(directory)
     files = [directory / PART_FILE.format(name) for name in PARTS]
     with tempfile.TemporaryDirectory() as scratch:
@@ -174,6 +177,17 @@ def _write_litert_parts(
         write_part(getattr(parts, name), file, "litert")
         entry[name] = {"file": file.name, "sha256": sha256_of(file)}
     return entry
+
+
+@contextmanager
+def _float32() -> Iterator[None]:
+    """Networks that are built meanwhile compute in float32, as parts for LiteRT do."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def _json(settings: Mapping[str, Any]) -> bytes:

@@ -192,6 +192,23 @@ def test_a_saved_preset_has_litert_parts_of_the_weights_in_its_file(tmp_path, mo
 
 
 @needs_tensorflow
+def test_parts_compute_in_float32_whatever_training_does(tmp_path):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = noise()
+        assert model.compute_dtype == "float16"
+        save_preset(tmp_path / "p", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy(policy)
+    (litert, _), (in_keras, _) = (
+        load_engine(tmp_path / "p", engine) for engine in ("litert", "keras")
+    )
+    np.testing.assert_allclose(answer(litert), answer(in_keras), rtol=1e-5)
+
+
+@needs_tensorflow
 def test_parts_can_be_added_and_made_anew(directory, model):
     change(directory, lambda settings: settings.pop("litert"))
     for file in directory.glob("*.tflite"):
