@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import pickle
 import threading
 from concurrent.futures import ProcessPoolExecutor
@@ -114,6 +115,29 @@ def test_predictors_in_several_threads_over_one_engine(predictor):
     assert wrong == []
 
 
+def test_a_call_during_another_has_an_interpreter_of_its_own():
+    began, may_go_on = threading.Event(), threading.Event()
+
+    class Busy:
+        def __call__(self, image):
+            assert not began.is_set(), "two threads have one interpreter"
+            began.set()
+            assert may_go_on.wait(60)
+
+    part = LitertEngine("compact", *contents())._image_part
+    busy = Busy()
+    part._at_rest[os.getpid()].append(busy)
+    image = np.zeros((1, 32, 64, 3), np.float32)
+    first = threading.Thread(target=part, kwargs={"image": image})
+    first.start()
+    assert began.wait(60)
+    assert part(image=image)
+    assert busy not in part._at_rest[os.getpid()]
+    may_go_on.set()
+    first.join()
+    assert len(set(part._at_rest[os.getpid()])) == 2
+
+
 def test_it_can_be_pickled(engine):
     other = pickle.loads(pickle.dumps(engine))
     assert (other.name, other.num_click_maps) == ("compact", 3)
@@ -156,6 +180,20 @@ def test_a_forked_child_goes_on(monkeypatch, num_threads):
         child.join(60)
         child.kill()
     assert child.exitcode == 0
+
+
+def test_a_child_leaves_its_parents_interpreters_alone(monkeypatch):
+    engine = LitertEngine("compact", *contents())
+    image = np.zeros((32, 64, 3), np.float32)
+    (parents,) = engine._image_part._at_rest.values()
+    kept, parent = list(parents), os.getpid()
+    monkeypatch.setattr(litert_engine.os, "getpid", lambda: parent + 1)
+    engine.encode(image)
+    assert parents == kept
+    assert engine._image_part._at_rest[parent + 1] != kept
+    monkeypatch.undo()
+    engine.encode(image)
+    assert parents == kept
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("1", 1), ("3", 3)])
