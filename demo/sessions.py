@@ -233,7 +233,10 @@ class Session:
             )
         digest = _digest(path)
         started = time.perf_counter()
-        self._predictor.set_image(image)
+        # Its own Predictor for each photograph: visitors are served by whichever thread is free.
+        predictor = self._networks.predictor(self.preset)
+        predictor.set_image(image)
+        self._predictor = predictor
         self.encode_seconds = time.perf_counter() - started
         self.photograph = Photograph(Path(path), digest, next(self._numbers))
         self.objects = []

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus, freeze_tslfn
     from fctsfn_tf.predict.config import PredictorConfig
     from fctsfn_tf.predict.predictor import Prediction, Predictor
+    from fctsfn_tf.predict.preset_engine import load_engine
     from fctsfn_tf.predict.preset_files import preset_names
     from fctsfn_tf.predict.presets import load_preset, save_preset
     from fctsfn_tf.training.callbacks import ClickEvaluation
@@ -67,6 +68,7 @@ __all__ = [
     "TrainingData",
     "freeze_backbone",
     "freeze_tslfn",
+    "load_engine",
     "load_preset",
     "open_dataset",
     "preset_names",
@@ -99,6 +101,7 @@ _MODULES = {
     "TrainingData": "training.stages",
     "freeze_backbone": "networks.compact",
     "freeze_tslfn": "networks.fctsfn",
+    "load_engine": "predict.preset_engine",
     "load_preset": "predict.presets",
     "open_dataset": "data.layouts",
     "preset_names": "predict.preset_files",
@@ -160,12 +163,20 @@ saved_classes.register()
 
 def __getattr__(name: str) -> Any:
     """The public name `name`, imported from its module (PEP 562)."""
-    if name in _SHORT_NAMES:
-        value = import_module(f"{__name__}.{_SHORT_NAMES[name]}")
-    elif name in _MODULES:
-        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        if name in _SHORT_NAMES:
+            value = import_module(f"{__name__}.{_SHORT_NAMES[name]}")
+        elif name in _MODULES:
+            value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "keras":
+            raise
+        raise ImportError(
+            f"'{name}' needs Keras, which is not installed. Install it with a backend: "
+            "pip install 'fctsfn-tf[tensorflow]' (or [jax], [torch])."
+        ) from None
     globals()[name] = value  # so the next look-up does not come here
     return value
 

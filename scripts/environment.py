@@ -45,7 +45,7 @@ def prepare(name: str, locks: list[str]) -> Path:
         _make_empty(directory)
         installed = {}
     (directory / STAMP).write_text("{}")
-    _say(f"installing {' and '.join(locks)} of requirements/ into {name} (takes minutes once) …")
+    _say(f"installing {' and '.join(locks)} of requirements/ into {name} (takes a while, once) …")
     requirements = [part for lock in locks for part in ("-r", ROOT / "requirements" / lock)]
     _pip(directory, "install", *requirements)
     _pip(directory, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT)

@@ -15,7 +15,11 @@ from environment import ROOT
 
 # Lock → the extras of setup.cfg it holds beside the requirements of the package itself.
 # jax.txt is the second environment of scripts/test.py, in which the core runs without TensorFlow.
-EXTRAS = {"run.txt": [], "test.txt": ["test"], "jax.txt": ["jax", "test"]}
+EXTRAS = {
+    "run.txt": [],
+    "test.txt": ["tensorflow", "graph-cut", "test"],
+    "jax.txt": ["jax", "graph-cut", "test"],
+}
 # Builds the editable package; locked so that the build does not fetch one of its own.
 BUILD = "setuptools>=77"
 HEADER = """\

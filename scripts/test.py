@@ -46,6 +46,7 @@ CORE_TESTS = [
     "tests/house/test_package.py",
     "tests/networks/test_encode_once.py",
     "tests/networks/test_layers.py",
+    "tests/predict/test_keras_engine.py",
     "tests/predict/test_predictor.py",
     "tests/training",
 ]

@@ -6,7 +6,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,25 +21,61 @@ if TYPE_CHECKING:
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# `preset_engine.ENGINES`, which takes a while to import.
+ENGINE_NAMES = ("litert", "keras")
 
 
 def load_predictor(arguments: argparse.Namespace) -> Predictor:
-    """The Predictor that --preset, --threshold and --graph-cut ask for; takes seconds."""
-    import_quietly()
+    """The Predictor that the arguments of `add_predictor_arguments` ask for."""
     from fctsfn_tf.predict.predictor import Predictor
+    from fctsfn_tf.predict.preset_files import DEFAULT_PRESET, find_preset
 
-    overrides = {"graph_cut": arguments.graph_cut, "threshold": arguments.threshold}
-    preset = {} if arguments.preset is None else {"preset": arguments.preset}
-    return Predictor.from_preset(**preset, **overrides)
+    # A download shows how far it is.
+    directory = find_preset(arguments.preset or DEFAULT_PRESET)
+    with _quietly():
+        return Predictor.from_preset(
+            directory,
+            graph_cut=arguments.graph_cut,
+            threshold=arguments.threshold,
+            engine=arguments.engine,
+        )
+
+
+def start_quietly(preset: str, engine: str | None) -> None:
+    """Start what will run a preset, so that nothing greets on standard error later."""
+    from fctsfn_tf.predict.preset_engine import KERAS, chosen_engine, load_engine
+
+    if chosen_engine(preset, engine) == KERAS:
+        import_quietly()
+    else:
+        with _quietly():  # LiteRT greets once, at the first answer
+            load_engine(preset, engine)
 
 
 def import_quietly() -> None:
     """Import Keras and its backend without their greetings on standard error.
 
-    TensorFlow writes some of them before it looks at its own log level, so standard error is closed
-    meanwhile. Whoever sets that level in the environment sees everything.
+    Raises:
+        InputError: Keras is not installed.
+    """
+    if find_spec("keras") is None:
+        raise InputError(
+            "This command needs Keras. Install it with `pip install 'fctsfn-tf[tensorflow]'` (or "
+            "[jax], [torch]). It is not installed."
+        )
+    with _quietly():
+        import fctsfn_tf.predict.keras_engine  # noqa: F401
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without greetings on standard error.
+
+    TensorFlow writes some of them before it looks at its own log level, and LiteRT has none, so
+    standard error is closed meanwhile. Whoever sets that level in the environment sees everything.
     """
     if TENSORFLOW_LOG_LEVEL in os.environ:
+        yield
         return
     os.environ[TENSORFLOW_LOG_LEVEL] = "3"  # and no word about missing GPUs later
     sys.stderr.flush()
@@ -45,14 +83,14 @@ def import_quietly() -> None:
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        import fctsfn_tf.predict.keras_engine  # noqa: F401
+        yield
     finally:
         os.dup2(standard_error, 2)
         os.close(standard_error)
 
 
 def add_predictor_arguments(group: argparse._ArgumentGroup) -> None:
-    """--preset, --threshold and --graph-cut, which `load_predictor` reads."""
+    """--preset, --threshold, --graph-cut and --engine, which `load_predictor` reads."""
     group.add_argument(
         "--preset", metavar="NAME|DIR", help="the network (default: the shipped one)"
     )
@@ -63,6 +101,17 @@ def add_predictor_arguments(group: argparse._ArgumentGroup) -> None:
         "--graph-cut",
         action=argparse.BooleanOptionalAction,
         help="cut the mask along the photograph's edges",
+    )
+    add_engine_argument(group)
+
+
+def add_engine_argument(group: argparse._ArgumentGroup) -> None:
+    """--engine, None where it is not given."""
+    group.add_argument(
+        "--engine",
+        choices=ENGINE_NAMES,
+        help="what runs the network (default: litert where it is installed and the preset has its "
+        "parts, else keras)",
     )
 
 

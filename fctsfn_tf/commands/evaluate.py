@@ -101,6 +101,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--flip", action="store_true", help="average with the answer for the mirrored photograph"
     )
+    shared.add_engine_argument(group)
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
@@ -163,10 +164,16 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     if arguments.splits is not None:
         dataset = dataset.only(shared.validation_names(arguments.splits, [dataset]))
     if arguments.model not in BASELINE_NAMES:
-        shared.import_quietly()
+        shared.start_quietly(_model_name(arguments), arguments.engine)
     results = evaluate_dataset(
         dataset,
-        Segmenter(_model_name(arguments), arguments.zoom_in, arguments.flip, arguments.look_again),
+        Segmenter(
+            _model_name(arguments),
+            arguments.zoom_in,
+            arguments.flip,
+            arguments.look_again,
+            arguments.engine,
+        ),
         protocol,
         data=arguments.dataset or arguments.data.resolve().name,
         min_share=BENCHMARK_SETS.get(arguments.dataset, FOLDER).min_share,

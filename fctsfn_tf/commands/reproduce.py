@@ -73,7 +73,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _run_reproduce(arguments: argparse.Namespace) -> int:
-    shared.import_quietly()
     from fctsfn_tf.errors import InputError
     from fctsfn_tf.evaluation.paper.paper_figures import figure
     from fctsfn_tf.evaluation.paper.paper_tables import table
@@ -91,6 +90,8 @@ def _run_reproduce(arguments: argparse.Namespace) -> int:
         names += [f"figure_{number}_{protocol}.png" for number in figures for protocol in protocols]
         for name in names:
             check_writable(arguments.output / name, arguments.force)
+    for preset in (*workshops[0].presets.values(), *workshops[0].shipped):
+        shared.start_quietly(preset, None)
     for workshop in workshops:
         for number in tables:
             text = table(workshop, number)

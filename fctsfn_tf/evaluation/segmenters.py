@@ -9,7 +9,6 @@ a probability (H, W) float in [0, 1]. Any such function can be evaluated. One th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,12 +39,14 @@ class Segmenter:
             are averaged.
         look_again: how often the network looks again after the first click; None for what the
             preset says.
+        engine: what runs the network, see `preset_engine.load_engine`.
     """
 
     name: str
     zoom_in: bool | None = None
     is_flipped: bool = False
     look_again: int | None = None
+    engine: str | None = None
 
     @property
     def is_classical(self) -> bool:
@@ -61,28 +62,26 @@ class Segmenter:
         """
         if self.is_classical:
             return self._classical()
-        # Keras takes seconds to load, and the classical methods do without it.
+        # The classical methods do without these.
         from fctsfn_tf.predict.predictor import Predictor
-        from fctsfn_tf.predict.presets import load_preset
+        from fctsfn_tf.predict.preset_engine import load_engine
+        from fctsfn_tf.predict.preset_files import weights_digest
 
-        model, config = load_preset(self.name)
+        engine, config = load_engine(self.name, self.engine)
         # The protocol says how the probability becomes a mask.
         config = replace(config, graph_cut=False)
         asked = {"zoom_in": self.zoom_in, "look_again": self.look_again}
         given = {key: value for key, value in asked.items() if value is not None}
         config = replace(config, **given)
-        digest = hashlib.sha256()
-        for weight in model.get_weights():
-            digest.update(np.ascontiguousarray(weight).tobytes())
         # A preset that was trained further keeps its name: the digest tells them apart.
-        name = f"{Path(self.name).name}@{digest.hexdigest()[:12]}"
+        name = f"{Path(self.name).name}@{weights_digest(self.name)[:12]}"
         name += f", {'' if config.zoom_in else 'no '}zoom-in"
         if config.look_again:
             name += f", {1 + config.look_again} looks"
-        segment = PredictorSegment(Predictor(model, config))
+        segment = PredictorSegment(Predictor(engine, config))
         if not self.is_flipped:
             return name, segment
-        mirrored = PredictorSegment(Predictor(model, config))
+        mirrored = PredictorSegment(Predictor(engine, config))
         return f"{name}, flipped", FlippedSegment(segment, mirrored)
 
     def _classical(self) -> tuple[str, Segment]:

@@ -26,8 +26,9 @@ import keras
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.export import tfjs_converter
 from fctsfn_tf.export.manifest import MANIFEST_FILE, list_files, manifest_of
-from fctsfn_tf.export.parts import FORMATS, export_parts
+from fctsfn_tf.export.parts import FORMATS
 from fctsfn_tf.files import check_place, file_kind, new_directory, printable
+from fctsfn_tf.networks.parts import export_parts, write_part
 from fctsfn_tf.predict.preset_files import DEFAULT_PRESET, MODEL_CARD_FILE, preset_facts
 from fctsfn_tf.predict.presets import load_preset
 
@@ -119,23 +120,13 @@ def _check_output(output: Path, overwrite: bool) -> None:
 
 def _write_part(part: keras.Model, directory: Path, name: str, form: str, dtype: str) -> None:
     """One part in `directory`, at the place that `FORMATS` says."""
-    signature = [
-        {
-            key: keras.InputSpec(shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=key)
-            for key, tensor in part.input.items()
-        }
-    ]
     target = directory / FORMATS[form].format(name)
     if form in ("onnx", "litert"):
-        part.export(target, format=form, input_signature=signature, verbose=False)
+        write_part(part, target, form)
     elif form == "savedmodel":
-        part.export(
-            target.parent, format="tf_saved_model", input_signature=signature, verbose=False
-        )
+        write_part(part, target.parent, "tf_saved_model")
     else:
         with tempfile.TemporaryDirectory() as scratch:
             saved_model = Path(scratch) / name
-            part.export(
-                saved_model, format="tf_saved_model", input_signature=signature, verbose=False
-            )
+            write_part(part, saved_model, "tf_saved_model")
             tfjs_converter.convert(saved_model, target.parent, list(part.output), dtype)

@@ -9,8 +9,9 @@ from typing import Any
 
 from fctsfn_tf import __version__
 from fctsfn_tf.clicks.click_maps import DISK_RADIUS, TRUNCATION
-from fctsfn_tf.export.parts import FORMATS, Parts
+from fctsfn_tf.export.parts import FORMATS
 from fctsfn_tf.files import sha256_of
+from fctsfn_tf.networks.parts import Parts
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.preset_files import PresetFacts
 from fctsfn_tf.predict.views import CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE

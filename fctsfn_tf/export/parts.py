@@ -1,16 +1,14 @@
-"""A network as the two parts that are exported, and back with the weights that an export stores."""
+"""Where the parts of an export lie, and a network back with the weights that they store."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.export import tfjs_converter
 from fctsfn_tf.files import printable
-from fctsfn_tf.networks.encode_once import split
 from fctsfn_tf.networks.folding import fold
 
 # Format → the part's file, of which `{}` is "image" or "click".
@@ -20,41 +18,6 @@ FORMATS = {
     "onnx": "{}.onnx",
     "litert": "{}.tflite",
 }
-
-
-class Parts(NamedTuple):
-    """A network ready for export; inputs and outputs are dictionaries by name.
-
-    Attributes:
-        image: {"image": (1, H, W, 3)} → {name: features}.
-        click: {name: features, "click_maps": (1, H, W, C)} → {"logits": (1, H, W, 1)}.
-        features: the names in the order of `encode_once.split`.
-    """
-
-    image: keras.Model
-    click: keras.Model
-    features: tuple[str, ...]
-
-
-def export_parts(model: keras.Model) -> Parts:
-    """The two parts of a network for export, from its present weights.
-
-    Raises:
-        InputError: see `encode_once.split`.
-    """
-    image_part, click_part = split(fold(model))
-    *features, _ = names = [tensor.name for tensor in click_part.inputs]
-    image = keras.Model(
-        {"image": image_part.inputs[0]},
-        dict(zip(features, image_part.outputs, strict=True)),
-        name="image_part",
-    )
-    click = keras.Model(
-        dict(zip(names, click_part.inputs, strict=True)),
-        {"logits": click_part.outputs[0]},
-        name="click_part",
-    )
-    return Parts(image, click, tuple(features))
 
 
 def with_stored_weights(model: keras.Model, directory: str | Path) -> keras.Model:

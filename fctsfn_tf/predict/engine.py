@@ -1,7 +1,8 @@
 """`Engine`: what runs the two parts of a network for a `Predictor`; arrays in, arrays out.
 
-Nothing else in this room knows what a network is made of: `keras_engine` runs one with Keras, and
-only that module and `presets` import it.
+Nothing else in this room knows what a network is made of: `litert_engine` runs its exported parts,
+`keras_engine` the network itself (only that module and `presets` import Keras), and `preset_engine`
+chooses between the two.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 class Engine(ABC):
     """Image part and click part of one network.
 
-    It keeps no state of a photograph: many Predictors may share one, each in a thread of its own.
+    It keeps no state of a photograph: many Predictors may share one, each in a thread of its own,
+    and a copy of a Predictor shares its engine. It can be pickled.
 
     Attributes:
         name: of the network, for messages.
@@ -41,3 +43,6 @@ class Engine(ABC):
             features: what `encode` returned for an image of that size.
             click_maps: (height, width, C) float32; see "Conventions" in docs/architecture.md.
         """
+
+    def __deepcopy__(self, memo: dict) -> Engine:
+        return self

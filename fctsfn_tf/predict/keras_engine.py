@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import keras
 import numpy as np
 from keras import ops
 
+from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.encode_once import compiled_parts, named_inputs
 from fctsfn_tf.predict.engine import Engine
 
@@ -21,12 +24,15 @@ class KerasEngine(Engine):
         Raises:
             InputError: the network cannot be split.
         """
+        self._model = model
+        self._process = os.getpid()
         self._image_part, self._click_part = compiled_parts(model)
         self.name = model.name
         self.num_click_maps = named_inputs(model)["click_maps"].shape[-1]
 
     def encode(self, image: np.ndarray) -> list:
         """See `Engine.encode`; the features are tensors of the backend, on its device."""
+        self._check_process()
         # Keras returns a list of one output as that output.
         features = keras.tree.flatten(self._image_part(ops.convert_to_tensor(image[None])))
         for feature in features:
@@ -36,5 +42,20 @@ class KerasEngine(Engine):
 
     def click(self, features: list, click_maps: np.ndarray) -> np.ndarray:
         """See `Engine.click`."""
+        self._check_process()
         logits = self._click_part([*features, ops.convert_to_tensor(click_maps[None])])
         return ops.convert_to_numpy(logits)[0, :, :, 0]
+
+    def __reduce__(self) -> tuple:
+        """The network is copied; what was compiled is compiled again."""
+        return KerasEngine, (self._model,)
+
+    def _check_process(self) -> None:
+        """Refuse a forked child, in which the threads of Keras' backend are missing: it would wait
+        for them for ever."""
+        if os.getpid() != self._process:
+            raise InputError(
+                "Keras cannot go on in a forked process. Start processes with "
+                "`multiprocessing.get_context('spawn')`, load the preset in each, or take the "
+                "engine 'litert'. Received a call in a child of the process that loaded it."
+            )

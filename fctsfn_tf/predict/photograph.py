@@ -38,3 +38,7 @@ class Photograph:
         kept = {key: value for key, value in self._features.items() if key == self.whole}
         self._features = {**kept, view: features}
         return features, seconds
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the features, which are large and may lie on a device: they are made anew."""
+        return {**self.__dict__, "_features": {}}

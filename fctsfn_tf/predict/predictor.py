@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from fctsfn_tf.predict.answer_layers import Layer, on_top, previous_in, probabil
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.engine import Engine
 from fctsfn_tf.predict.photograph import Photograph
+from fctsfn_tf.predict.preset_engine import load_engine
 from fctsfn_tf.predict.preset_files import DEFAULT_PRESET
 from fctsfn_tf.predict.start_mask import start_mask
 from fctsfn_tf.predict.view_click_maps import ViewClickMaps
@@ -27,6 +30,19 @@ from fctsfn_tf.predict.views import View, is_cut_off, next_view
 
 if TYPE_CHECKING:  # importing Keras takes seconds, and another engine does without
     import keras
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _one_at_a_time(method: _Method) -> _Method:
+    """A method of `Predictor` that waits until a call in another thread has ended."""
+
+    @wraps(method)
+    def locked(self: Predictor, *arguments: object, **named: object) -> object:
+        with self._lock:
+            return method(self, *arguments, **named)
+
+    return locked
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +90,13 @@ class Predictor:
     network may look again (`PredictorConfig.look_again`). Points are (x, y) in pixels of the
     photograph, x to the right and y down.
 
-    Several users: the network keeps no state, so give each user a Predictor over the same model:
-    `model, config = load_preset("compact")` once, then `Predictor(model, config)` per user. They
-    share the weights and the compiled functions; each adds only its photograph and features. They
-    may run in different threads; one Predictor serves one thread at a time.
+    Several users: the network keeps no state, so give each user a Predictor over the same one:
+    `engine, config = load_engine("compact")` once, then `Predictor(engine, config)` per user. They
+    share the weights; each adds only its photograph and features. They may run in different
+    threads. Calls of one Predictor from several threads wait for each other, and a thread that
+    goes on after another one has set another photograph gets an error, never that one's mask: a
+    program that hands photographs from thread to thread makes a Predictor for each. A Predictor can
+    be copied and pickled (with its network), and goes on in a forked process on LiteRT.
 
     Memory per Predictor for a photograph of N pixels: 3N bytes for the photograph and 5N for the
     latest prediction, 5N more while the next one is made, N for a start mask: 14N, or 700 MB for 50
@@ -88,8 +107,9 @@ class Predictor:
     def __init__(self, model: keras.Model | Engine, config: PredictorConfig) -> None:
         """
         Args:
-            model: a network as docs/architecture.md describes it ("Conventions"), or what runs one.
-                Its weights may change later; its layers may not.
+            model: a Keras network as docs/architecture.md describes it ("Conventions"), of which
+                the weights may change later, the layers may not; or what runs one, such as
+                `load_engine` returns.
             config: how photographs and clicks are brought to it.
 
         Raises:
@@ -105,6 +125,7 @@ class Predictor:
                 f"trained with. Received '{self._engine.name}' with {self._engine.num_click_maps}."
             )
         self._photograph: Photograph | None = None
+        self._prepare_for_threads()
 
     @classmethod
     def from_preset(
@@ -113,22 +134,23 @@ class Predictor:
         *,
         graph_cut: bool | None = None,
         threshold: float | None = None,
+        engine: str | None = None,
     ) -> Predictor:
-        """A Predictor with a network of its own; see `presets.load_preset`.
+        """A Predictor with a network of its own.
 
         Args:
             preset: a name, a directory or "hf://owner/name".
             graph_cut, threshold: override the preset's setting; None keeps it.
+            engine: "litert" or "keras"; None for LiteRT where it can, see `load_engine`.
 
         Raises:
-            InputError: no such preset, a damaged one, or a threshold outside of [0, 1).
+            InputError: no such preset, a damaged one, a threshold outside of [0, 1), or see
+                `load_engine`.
         """
-        from fctsfn_tf.predict.presets import load_preset
-
-        model, config = load_preset(preset)
+        loaded, config = load_engine(preset, engine)
         overrides = {"graph_cut": graph_cut, "threshold": threshold}
         given = {name: value for name, value in overrides.items() if value is not None}
-        return cls(model, replace(config, **given))
+        return cls(loaded, replace(config, **given))
 
     # ---- What holds now ------------------------------------------------------------------------
 
@@ -174,10 +196,14 @@ class Predictor:
         else:
             pixels = as_rgb(image)
             pixels = pixels.copy() if np.may_share_memory(pixels, image) else pixels
-        self._photograph = Photograph(pixels, self._engine, self.config)
-        self._unreported_seconds = self._photograph.encode_seconds
-        self._start_from(None)
+        with self._lock:
+            self._photograph = Photograph(pixels, self._engine, self.config)
+            self._unreported_seconds = self._photograph.encode_seconds
+            self._number += 1
+            self._seen.number = self._number
+            self._start_from(None)
 
+    @_one_at_a_time
     def set_mask(self, mask: np.ndarray | None) -> Prediction | None:
         """Start from an existing mask; forgets the clicks. The first click may then be negative.
 
@@ -203,6 +229,7 @@ class Predictor:
             )
         return self._start_from(start_mask(mask, *self.image_size))
 
+    @_one_at_a_time
     def predict(self, points: Sequence | np.ndarray, labels: Sequence | np.ndarray) -> Prediction:
         """The result of these clicks, made one after the other in this order.
 
@@ -235,6 +262,7 @@ class Predictor:
             self._add(click)
         return self._prediction
 
+    @_one_at_a_time
     def add_click(self, x: float, y: float, label: int) -> Prediction:
         """The result after one more click; it ends the chance to redo.
 
@@ -250,6 +278,7 @@ class Predictor:
             self._check_first(click)
         return self._add(click)
 
+    @_one_at_a_time
     def undo(self) -> Prediction | None:
         """The result without the latest click, exactly as it was; None if nothing is left.
 
@@ -261,6 +290,7 @@ class Predictor:
         self._prediction = self._restored()
         return self._prediction
 
+    @_one_at_a_time
     def redo(self) -> Prediction:
         """The result with the latest undone click again, exactly as it was.
 
@@ -272,6 +302,7 @@ class Predictor:
         self._prediction = self._restored()
         return self._prediction
 
+    @_one_at_a_time
     def reset(self) -> Prediction | None:
         """Forget all clicks, undone ones too: back to the start mask (returned as a prediction), or
         to nothing (None). `set_mask(None)` drops the mask as well.
@@ -281,6 +312,26 @@ class Predictor:
         """
         self._need_image()
         return self._start_from(self._mask)
+
+    # ---- Threads and copies --------------------------------------------------------------------
+
+    def _prepare_for_threads(self) -> None:
+        self._lock = threading.RLock()
+        # Photographs are numbered; each thread keeps the number of the one that it works on.
+        self._number = 0
+        self._seen = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what belongs to this process, and the prediction, which the rest tells."""
+        with self._lock:
+            left_out = ("_lock", "_number", "_seen", "_prediction")
+            return {key: value for key, value in self.__dict__.items() if key not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._prepare_for_threads()
+        if self._photograph is not None:
+            self._prediction = self._restored()
 
     # ---- How it is done ------------------------------------------------------------------------
 
@@ -368,6 +419,14 @@ class Predictor:
     def _need_image(self) -> Photograph:
         if self._photograph is None:
             raise InputError("There is no image yet. Call `set_image` first.")
+        seen = self._seen.__dict__.setdefault("number", self._number)
+        if seen != self._number:
+            raise InputError(
+                "Another thread has set another photograph in this Predictor meanwhile. Give each "
+                "thread a Predictor of its own over the same network (`engine, config = "
+                "load_engine()`, then `Predictor(engine, config)`), or call `set_image` again. "
+                f"Received a call from {threading.current_thread().name}."
+            )
         return self._photograph
 
     def _check_first(self, click: Click) -> None:

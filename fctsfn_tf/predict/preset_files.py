@@ -7,19 +7,28 @@ config.json, format 1:
       "builder": "compact_network",                one of `presets.BUILDERS`
       "arguments": {"backbone": "mobilenet_v2"},   of the builder, JSON values
       "predictor": {"working_size": 384, ...},     fields of `config.PredictorConfig`
-      "weights": {"file": "weights.npz", "sha256": "..."}
+      "weights": {"file": "weights.npz", "sha256": "..."},
+      "litert": {                                  optional: the same network for LiteRT
+        "weights_sha256": "...",                   of the weights that they were made from
+        "image": {"file": "image.tflite", "sha256": "..."},
+        "click": {"file": "click.tflite", "sha256": "..."}
+      }
     }
 
-A preset may come from a stranger: no path leads out of the directory, and the weights must be the
-ones that config.json was written for.
+A preset may come from a stranger: no path leads out of the directory, and weights and parts must be
+the ones that config.json was written for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import re
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import read_json, sha256_of
@@ -31,6 +40,9 @@ FORMAT = 1
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "weights.npz"
 MODEL_CARD_FILE = "README.md"
+# The LiteRT parts of a network, in the order in which they run.
+PARTS = ("image", "click")
+PART_FILE = "{}.tflite"
 HUB_PREFIX = "hf://"
 # Where the shipped presets lie, one directory each.
 PRESETS_DIRECTORY = Path(__file__).resolve().parents[1] / "presets"
@@ -62,7 +74,7 @@ def preset_facts(preset: str | Path = DEFAULT_PRESET) -> PresetFacts:
     """What a preset says of itself; see `load_preset` for the argument and the errors."""
     directory = find_preset(preset)
     settings = read_settings(directory)
-    checked_weights(settings["weights"], directory)
+    checked_file(settings["weights"], "weights", directory)
     card = directory / MODEL_CARD_FILE
     return PresetFacts(
         str(preset) if str(preset).startswith(HUB_PREFIX) else directory.resolve().name,
@@ -117,7 +129,7 @@ def _download(repository: str) -> Path:
         ) from None
     try:
         # Not the whole repository: it may hold other formats of the network.
-        files = [CONFIG_FILE, "*.npz", MODEL_CARD_FILE]
+        files = [CONFIG_FILE, "*.npz", PART_FILE.format("*"), MODEL_CARD_FILE]
         return Path(snapshot_download(repository, allow_patterns=files))
     except Exception as error:  # the Hub's and the network's errors have no common class
         reason = " ".join(str(error).split())
@@ -146,6 +158,8 @@ def read_settings(directory: Path) -> dict[str, Any]:
             f"preset made for it. Received format {settings.get('format')!r} in {path}."
         )
     kinds = {"builder": str, "arguments": dict, "predictor": dict, "weights": dict}
+    if "litert" in settings:
+        kinds["litert"] = dict
     for name, kind in kinds.items():
         if not isinstance(settings.get(name), kind):
             raise InputError(
@@ -172,8 +186,60 @@ def predictor_config(fields: dict[str, Any], directory: Path) -> PredictorConfig
         ) from None
 
 
-def checked_weights(entry: dict[str, Any], directory: Path) -> Path:
-    """The weight file that the entry "weights" names, of which the content is what that says.
+def litert_parts(settings: dict[str, Any], directory: Path) -> list[bytes]:
+    """The contents of the image part and the click part for LiteRT.
+
+    Args:
+        settings: of `read_settings`.
+        directory: of the preset.
+
+    Raises:
+        InputError: there are none, they were made from other weights, or a file is missing, not in
+            the preset's directory, or another one.
+    """
+    entry = settings.get("litert")
+    if entry is None:
+        raise InputError(
+            f"{directory} has no LiteRT parts. Have them written (fctsfn export --format litert "
+            "--into-preset), or take the engine 'keras'."
+        )
+    checked_file(settings["weights"], "weights", directory)
+    made_from, expected = entry.get("weights_sha256"), settings["weights"]["sha256"]
+    if made_from != expected:
+        raise InputError(
+            f"The LiteRT parts in {directory} were made from other weights than its own. Write "
+            "them again (fctsfn export --format litert --into-preset), or take the engine 'keras'. "
+            f"Expected SHA-256 {expected!s:.64}, received {made_from!s:.64}."
+        )
+    files = [entry[name] if isinstance(entry.get(name), dict) else {} for name in PARTS]
+    paths = [checked_file(file, "litert", directory) for file in files]
+    return [path.read_bytes() for path in paths]
+
+
+def weights_digest(preset: str | Path = DEFAULT_PRESET) -> str:
+    """SHA-256 of a preset's weights as float32, in the order of the network's: another file of
+    the same weights has the same, and so has the network (`Model.get_weights`).
+
+    Raises:
+        InputError: see `preset_facts`; or the file holds no arrays of numbers.
+    """
+    directory = find_preset(preset)
+    path = checked_file(read_settings(directory)["weights"], "weights", directory)
+    digest = hashlib.sha256()
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for array in arrays.values():
+                digest.update(np.ascontiguousarray(array, np.float32).tobytes())
+    except (OSError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} is not a whole .npz of plain number arrays. Download or save it again. "
+            f"Reading it failed with: {error}"
+        ) from None
+    return digest.hexdigest()
+
+
+def checked_file(entry: dict[str, Any], entry_name: str, directory: Path) -> Path:
+    """The file that an entry such as "weights" names, of which the content is what that says.
 
     Raises:
         InputError: it is missing, not in the preset's directory, or another one.
@@ -181,14 +247,13 @@ def checked_weights(entry: dict[str, Any], directory: Path) -> Path:
     name, expected = entry.get("file"), entry.get("sha256")
     if not (isinstance(name, str) and re.fullmatch(r"[\w-][\w.-]*", name)):
         raise InputError(
-            f"'weights' in {directory / CONFIG_FILE} must name a file of the same directory. "
+            f"'{entry_name}' in {directory / CONFIG_FILE} must name files of the same directory. "
             f"Download the preset again. Received {name!r:.80}."
         )
     path = directory / name
     if not path.is_file():
         raise InputError(
-            f"The weight file {path} is missing. Download the preset again (with Git, run "
-            "`git lfs pull`)."
+            f"The file {path} is missing. Download the preset again (with Git, run `git lfs pull`)."
         )
     found = sha256_of(path)
     if found != expected:

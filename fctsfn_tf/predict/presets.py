@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,18 +18,22 @@ from typing import Any
 import keras
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import new_directory, sha256_of
+from fctsfn_tf.files import atomic_write, new_directory, printable, sha256_of
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
+from fctsfn_tf.networks.parts import export_parts, write_part
 from fctsfn_tf.networks.weight_files import load_variables, save_variables
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.preset_files import (
     CONFIG_FILE,
     DEFAULT_PRESET,
     FORMAT,
+    HUB_PREFIX,
     MODEL_CARD_FILE,
+    PART_FILE,
+    PARTS,
     WEIGHTS_FILE,
-    checked_weights,
+    checked_file,
     find_preset,
     predictor_config,
     read_settings,
@@ -59,7 +65,7 @@ def load_preset(preset: str | Path = DEFAULT_PRESET) -> tuple[keras.Model, Predi
     directory = find_preset(preset)
     settings = read_settings(directory)
     config = predictor_config(settings["predictor"], directory)
-    weights = checked_weights(settings["weights"], directory)
+    weights = checked_file(settings["weights"], "weights", directory)
     model = _build(settings["builder"], settings["arguments"], directory)
     load_variables(model, weights)
     return model, config
@@ -75,6 +81,9 @@ def save_preset(
     dtype: str = "float16",
 ) -> None:
     """Write a network as a preset: the whole directory or nothing.
+
+    On TensorFlow it gets LiteRT parts, with which it is answered without Keras; presets of other
+    backends can have them added (`add_litert_parts`).
 
     Args:
         directory: must not exist yet; its parent must.
@@ -95,7 +104,8 @@ def save_preset(
     if not directory.parent.is_dir():
         raise InputError(f"The parent of {directory} does not exist. Create it first.")
     arguments = dict(arguments)
-    rebuilt = _build(builder, arguments, directory)
+    with _float32():
+        rebuilt = _build(builder, arguments, directory)
     with new_directory(directory) as unfinished:
         save_variables(model, unfinished / WEIGHTS_FILE, dtype)
         # What could not be loaded must not be saved.
@@ -107,9 +117,81 @@ def save_preset(
             "predictor": asdict(config),
             "weights": {"file": WEIGHTS_FILE, "sha256": sha256_of(unfinished / WEIGHTS_FILE)},
         }
-        text = json.dumps(settings, indent=2, allow_nan=False) + "\n"
-        (unfinished / CONFIG_FILE).write_text(text, encoding="utf-8")
+        if keras.backend.backend() == "tensorflow":
+            settings["litert"] = _write_litert_parts(rebuilt, settings["weights"], unfinished)
+        (unfinished / CONFIG_FILE).write_bytes(_json(settings))
         (unfinished / MODEL_CARD_FILE).write_text(model_card, encoding="utf-8")
+
+
+def add_litert_parts(preset: str | Path) -> list[Path]:
+    """Write the LiteRT parts of a preset into its directory, in place of those it may have.
+
+    Args:
+        preset: a directory or the name of a shipped preset.
+
+    Returns:
+        The files of the parts.
+
+    Raises:
+        InputError: Keras runs on another backend than TensorFlow, the preset lies on the Hub or
+            its directory takes no files, or see `load_preset`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            "LiteRT parts are made by TensorFlow. Set the environment variable "
+            f"KERAS_BACKEND=tensorflow. Received the backend {keras.backend.backend()}."
+        )
+    if str(preset).startswith(HUB_PREFIX):
+        raise InputError(
+            "Parts are written into a preset's own directory. Download it and name the directory. "
+            f"Received '{printable(preset)}'."
+        )
+    directory = find_preset(preset)
+    with _float32():
+        model, _ = load_preset(directory)
+    settings = read_settings(directory)
+    files = [directory / PART_FILE.format(name) for name in PARTS]
+    with tempfile.TemporaryDirectory() as scratch:
+        settings["litert"] = _write_litert_parts(model, settings["weights"], Path(scratch))
+        for file in files:
+            content = (Path(scratch) / file.name).read_bytes()
+            atomic_write(file, lambda opened, content=content: opened.write(content), True)
+    # Last: parts that it does not name yet are refused, never mixed up.
+    atomic_write(directory / CONFIG_FILE, lambda opened: opened.write(_json(settings)), True)
+    return files
+
+
+def _write_litert_parts(
+    model: keras.Model, weights: Mapping[str, str], directory: Path
+) -> dict[str, Any]:
+    """Write both parts of a network and return config.json's entry "litert".
+
+    Args:
+        model: with the weights as the preset's file stores them.
+        weights: the entry "weights".
+    """
+    parts = export_parts(model)
+    entry: dict[str, Any] = {"weights_sha256": weights["sha256"]}
+    for name in PARTS:
+        file = directory / PART_FILE.format(name)
+        write_part(getattr(parts, name), file, "litert")
+        entry[name] = {"file": file.name, "sha256": sha256_of(file)}
+    return entry
+
+
+@contextmanager
+def _float32() -> Iterator[None]:
+    """Networks that are built meanwhile compute in float32, as parts for LiteRT do."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _json(settings: Mapping[str, Any]) -> bytes:
+    return (json.dumps(settings, indent=2, allow_nan=False) + "\n").encode()
 
 
 def _build(builder: str, arguments: dict[str, Any], directory: Path) -> keras.Model:

@@ -4,9 +4,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from command_line import fails
 
 from fctsfn_tf.commands import arguments, cli
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.predict import litert_engine
+from fctsfn_tf.predict.predictor import Predictor
 
 
 def test_benchmark(monkeypatch, light, capsys):
@@ -54,6 +58,47 @@ def test_keras_is_imported_without_its_greetings():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=variables
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@pytest.mark.skipif(not litert_engine.is_installed(), reason="LiteRT is not here")
+def test_segment_on_litert_needs_no_keras_and_says_nothing(tmp_path):
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(['keras', 'tensorflow']))\n"
+        "from fctsfn_tf.commands import cli; sys.exit(cli.main(sys.argv[1:]))"
+    )
+    photograph = Path(cli.__file__).parents[2] / "examples" / "cat.jpg"
+    command = ["segment", photograph, "--positive", "220,120", "--mask", tmp_path / "mask.png"]
+    variables = dict(os.environ)
+    variables.pop(arguments.TENSORFLOW_LOG_LEVEL, None)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, env=variables
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "mask.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "engine"),
+    [([], None), (["--engine=keras"], "keras"), (["--engine=litert"], "litert")],
+)
+def test_the_engine_that_is_asked_for(monkeypatch, given, engine):
+    asked = []
+
+    def from_preset(preset, **settings):
+        asked.append(settings)
+        raise InputError("far enough")
+
+    monkeypatch.setattr(Predictor, "from_preset", from_preset)
+    photograph = str(Path(cli.__file__).parents[2] / "examples" / "cat.jpg")
+    mask = ["--mask", "not_written.png", "--threshold", "0.4"]
+    assert cli.main(["segment", photograph, "--positive", "1,2", *mask, *given]) == 2
+    assert asked == [{"graph_cut": None, "threshold": 0.4, "engine": engine}]
+
+
+def test_a_command_that_needs_keras_names_the_extra(monkeypatch, capsys):
+    monkeypatch.setattr(arguments, "find_spec", lambda name: None)
+    error = fails(capsys, "export", "--output", "not_written")
+    assert "pip install 'fctsfn-tf[tensorflow]'" in error
 
 
 def test_the_module_is_the_command(tmp_path):

@@ -23,6 +23,7 @@ from fctsfn_tf.evaluation.result_files import read_results, write_results
 from fctsfn_tf.evaluation.results import ObjectResult, Results
 from fctsfn_tf.evaluation.segmenters import Segmenter
 from fctsfn_tf.evaluation.shards import Shard
+from fctsfn_tf.predict import preset_engine
 
 HEIGHT, WIDTH = 40, 60
 
@@ -61,7 +62,8 @@ def test_evaluate(tmp_path, light, evaluations, capsys):
 def test_evaluate_with_every_option(tmp_path, light, evaluations):
     names = {name: tmp_path / f"r.{name}" for name in ("output", "markdown", "csv")}
     given = (
-        "--dataset voc2012 --data DIR --split train --model x --no-zoom-in --flip --look-again 2"
+        "--dataset voc2012 --data DIR --split train --model x --no-zoom-in --flip --look-again 2 "
+        "--engine keras"
     )
     more = "--protocol paper --no-graph-cut --max-clicks 3 --until 0.9 --jitter --seed 5"
     last = "--limit 2 --shard 2/3 --workers 4 --decidability all-positive --force"
@@ -69,7 +71,7 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
     assert cli.main(["evaluate", *f"{given} {more} {last}".split(), *files]) == 0
     ((dataset, segmenter, protocol, options),) = evaluations
     assert dataset == ("voc2012", Path("DIR"), "train")
-    assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2)
+    assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2, engine="keras")
     assert protocol == Protocol(
         "paper",
         max_clicks=3,
@@ -121,7 +123,7 @@ def test_splits_without_photographs_are_refused(shapes_directory, splits, conten
 
 
 def test_evaluate_a_classical_method_needs_no_network(monkeypatch, evaluations):
-    monkeypatch.setattr(shared, "import_quietly", lambda: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "start_quietly", lambda *given: pytest.fail("network loaded"))
     for options in ("", "--protocol paper", "--protocol paper --graph-cut"):
         assert cli.main(["evaluate", "--data", "d", "--model", "gsc", *options.split()]) == 0
     ritm, paper = PROTOCOLS["ritm"], PROTOCOLS["paper"]
@@ -133,6 +135,7 @@ def test_names_in_the_help_are_those_that_exist():
     assert tuple(BASELINES) == BASELINE_NAMES
     assert tuple(benchmark_sets.BENCHMARK_SETS) == DATASET_NAMES
     assert CHOICES == CHOICE_NAMES
+    assert preset_engine.ENGINES == shared.ENGINE_NAMES
 
 
 def test_evaluate_help_gives_the_radius_of_the_seeds(capsys):
@@ -161,7 +164,7 @@ def test_evaluate_with_failures_is_not_quite_ok(light, evaluations, capsys):
     ],
 )
 def test_evaluate_checks_before_the_network_is_loaded(monkeypatch, capsys, arguments):
-    monkeypatch.setattr(shared, "import_quietly", lambda: pytest.fail("network loaded"))
+    monkeypatch.setattr(shared, "start_quietly", lambda *given: pytest.fail("network loaded"))
     fails(capsys, "evaluate", "--data", "data", *arguments)
 
 

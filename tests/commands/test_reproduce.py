@@ -8,7 +8,7 @@ from fctsfn_tf.evaluation.paper.workshop import NETWORKS
 def test_the_command_writes_tables_and_figures(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(paper_figures, "figure", lambda workshop, number: (b"png", "said"))
     # Keras stays out: nothing is evaluated.
-    monkeypatch.setattr(arguments, "import_quietly", lambda: None)
+    monkeypatch.setattr(arguments, "start_quietly", lambda preset, engine: None)
     out = tmp_path / "out"
     shared = ["reproduce", "--results", str(tmp_path / "r"), "--output", str(out)]
     assert cli.main([*shared, "--table", "7", "--figure", "3"]) == 0

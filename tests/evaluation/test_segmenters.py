@@ -62,15 +62,17 @@ def test_flip_averages_with_the_mirrored_photograph():
 @pytest.fixture
 def made(monkeypatch):
     """The predictors that were made, for a preset that zooms in and cuts."""
-    model = SimpleNamespace(get_weights=lambda: [np.arange(3.0)])
     found = []
 
     def make(*settings):
         found.append(StubPredictor(*settings))
         return found[-1]
 
-    presets = SimpleNamespace(load_preset=lambda preset: (model, PredictorConfig(graph_cut=True)))
-    monkeypatch.setitem(sys.modules, "fctsfn_tf.predict.presets", presets)
+    def load_engine(preset, engine):
+        return engine, PredictorConfig(graph_cut=True)
+
+    monkeypatch.setattr("fctsfn_tf.predict.preset_engine.load_engine", load_engine)
+    monkeypatch.setattr("fctsfn_tf.predict.preset_files.weights_digest", lambda preset: "ab" * 32)
     monkeypatch.setitem(sys.modules, "fctsfn_tf.predict.predictor", SimpleNamespace(Predictor=make))
     return found
 
@@ -94,6 +96,8 @@ def test_zoom_in_and_flip_are_switches_and_stand_in_the_name(made):
     name, segment = Segmenter("compact", look_again=2).build()
     assert name.endswith(", zoom-in, 3 looks")
     assert made[2].settings[1].look_again == 2
+    assert Segmenter("compact", engine="keras").build()[0] == "compact@abababababab, zoom-in"
+    assert [stub.settings[0] for stub in made] == [None, None, None, "keras"]
 
 
 def test_a_classical_method_by_name():

@@ -24,10 +24,11 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.export import tfjs_converter
 from fctsfn_tf.export.export import export_preset
 from fctsfn_tf.export.manifest import MANIFEST_FILE
-from fctsfn_tf.export.parts import Parts, export_parts, with_stored_weights
+from fctsfn_tf.export.parts import with_stored_weights
 from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.networks.encode_once import image_feature_layers
 from fctsfn_tf.networks.fctsfn import FCTSFN
+from fctsfn_tf.networks.parts import Parts, export_parts
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.preset_files import PRESETS_DIRECTORY
 from fctsfn_tf.predict.presets import load_preset, save_preset

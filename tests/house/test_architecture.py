@@ -30,6 +30,7 @@ IMPORT_NAMES = {
     "JAX": "jax",
     "torch": "torch",
     "huggingface_hub": "huggingface_hub",
+    "LiteRT": "ai_edge_litert",
     "SciPy": "scipy",
     "scikit-image": "skimage",
     "KerasHub": "keras_hub",

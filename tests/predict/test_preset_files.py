@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 from fctsfn_tf.errors import InputError
@@ -11,11 +12,12 @@ from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.preset_files import (
     DEFAULT_PRESET,
     PRESETS_DIRECTORY,
-    checked_weights,
+    checked_file,
     find_preset,
     preset_config,
     preset_facts,
     read_settings,
+    weights_digest,
 )
 
 CONFIG = PredictorConfig(working_size=96, threshold=0.4)
@@ -59,7 +61,27 @@ def test_a_preset_need_not_have_a_model_card(directory):
 
 def test_changed_weights_are_seen_without_reading_them(directory):
     entry = read_settings(directory)["weights"]
-    assert checked_weights(entry, directory) == directory / "weights.npz"
+    assert checked_file(entry, "weights", directory) == directory / "weights.npz"
     (directory / "weights.npz").write_bytes(b"other numbers")
     with pytest.raises(InputError, match="cut off or has been changed"):
         preset_facts(directory)
+
+
+def test_the_digest_is_that_of_the_numbers_not_of_the_file(directory):
+    arrays = {"b": np.arange(6.0).reshape(2, 3).T, "a": np.ones(2)}
+    numbers = b"".join(array.astype(np.float32).tobytes() for array in arrays.values())
+    for dtype, save in ((np.float32, np.savez), (np.float16, np.savez_compressed)):
+        save(
+            directory / "weights.npz",
+            **{name: array.astype(dtype) for name, array in arrays.items()},
+        )
+        settings = json.loads((directory / "config.json").read_text())
+        content = (directory / "weights.npz").read_bytes()
+        settings["weights"]["sha256"] = hashlib.sha256(content).hexdigest()
+        (directory / "config.json").write_text(json.dumps(settings))
+        assert weights_digest(directory) == hashlib.sha256(numbers).hexdigest()
+
+
+def test_the_digest_of_a_file_that_holds_no_arrays(directory):
+    with pytest.raises(InputError, match=r"not a whole \.npz"):
+        weights_digest(directory)

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import shutil
 import sys
 import types
 
@@ -15,9 +16,11 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.predict import preset_files, presets
 from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.keras_engine import KerasEngine
 from fctsfn_tf.predict.predictor import Predictor
+from fctsfn_tf.predict.preset_engine import load_engine
 from fctsfn_tf.predict.preset_files import preset_config, preset_names
-from fctsfn_tf.predict.presets import load_preset, save_preset
+from fctsfn_tf.predict.presets import add_litert_parts, load_preset, save_preset
 
 CONFIG = PredictorConfig(working_size=96, threshold=0.4, zoom_in=False)
 CARD = "# Tiny\n\nMade of noise; knows nothing.\n"
@@ -38,13 +41,14 @@ def tiny_network(filters=2, backbone_weights=None):
     )
 
 
-@pytest.fixture(autouse=True)
-def _tiny_is_a_builder(monkeypatch):
-    monkeypatch.setitem(presets.BUILDERS, "tiny_network", tiny_network)
+@pytest.fixture(scope="module", autouse=True)
+def _tiny_is_a_builder():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(presets.BUILDERS, "tiny_network", tiny_network)
+        yield
 
 
-@pytest.fixture
-def model():
+def noise():
     model = tiny_network(3)
     rng = np.random.default_rng(0)
     model.set_weights([rng.random(weight.shape) for weight in model.get_weights()])
@@ -52,10 +56,22 @@ def model():
 
 
 @pytest.fixture
-def directory(tmp_path, model):
-    """A saved preset."""
-    save_preset(tmp_path / "tiny", model, "tiny_network", {"filters": 3}, CONFIG, CARD, "float32")
-    return tmp_path / "tiny"
+def model():
+    return noise()
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A saved preset, made once."""
+    directory = tmp_path_factory.mktemp("presets") / "tiny"
+    save_preset(directory, noise(), "tiny_network", {"filters": 3}, CONFIG, CARD, "float32")
+    return directory
+
+
+@pytest.fixture
+def directory(tmp_path, saved):
+    """A copy of the saved preset."""
+    return shutil.copytree(saved, tmp_path / "tiny")
 
 
 def change(directory, edit):
@@ -83,7 +99,9 @@ def test_round_trip(directory, model):
     assert (directory / "README.md").read_text(encoding="utf-8") == CARD
     assert sorted(path.name for path in directory.iterdir()) == [
         "README.md",
+        *([] if keras.backend.backend() != "tensorflow" else ["click.tflite"]),
         "config.json",
+        *([] if keras.backend.backend() != "tensorflow" else ["image.tflite"]),
         "weights.npz",
     ]
     settings = json.loads((directory / "config.json").read_text())
@@ -146,6 +164,77 @@ def test_unknown_names(name):
         name = "/no/such/directory"
     with pytest.raises(InputError, match="A preset"):
         load_preset(name)
+
+
+# ---- LiteRT ------------------------------------------------------------------------------------
+
+needs_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="LiteRT parts are made by TensorFlow"
+)
+
+
+def answer(engine):
+    rng = np.random.default_rng(1)
+    image = rng.uniform(0, 255, (32, 64, 3)).astype(np.float32)
+    return engine.click(engine.encode(image), rng.random((32, 64, 3)).astype(np.float32))
+
+
+@needs_tensorflow
+def test_a_saved_preset_has_litert_parts_of_the_weights_in_its_file(tmp_path, model):
+    save_preset(tmp_path / "half", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    (litert, config), (in_keras, _) = (
+        load_engine(tmp_path / "half", engine) for engine in ("litert", "keras")
+    )
+    assert config == CONFIG
+    np.testing.assert_allclose(answer(litert), answer(in_keras), rtol=1e-5)
+    # Not the float32 weights that it was made from.
+    assert np.abs(answer(litert) - answer(KerasEngine(model))).max() > 1e-3
+
+
+@needs_tensorflow
+def test_parts_compute_in_float32_whatever_training_does(tmp_path):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = noise()
+        assert model.compute_dtype == "float16"
+        save_preset(tmp_path / "p", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy(policy)
+    (litert, _), (in_keras, _) = (
+        load_engine(tmp_path / "p", engine) for engine in ("litert", "keras")
+    )
+    np.testing.assert_allclose(answer(litert), answer(in_keras), rtol=1e-5)
+
+
+@needs_tensorflow
+def test_parts_can_be_added_and_made_anew(directory, model):
+    change(directory, lambda settings: settings.pop("litert"))
+    for file in directory.glob("*.tflite"):
+        file.unlink()
+    assert sorted(file.name for file in add_litert_parts(directory)) == [
+        "click.tflite",
+        "image.tflite",
+    ]
+    np.testing.assert_allclose(
+        answer(load_engine(directory, "litert")[0]), answer(KerasEngine(model)), rtol=1e-5
+    )
+    change(directory, lambda settings: settings["litert"].update(weights_sha256="other"))
+    with pytest.raises(InputError, match="other weights"):
+        load_engine(directory)
+    add_litert_parts(directory)
+    assert load_engine(directory)[1] == CONFIG
+
+
+def test_parts_need_tensorflow_and_a_directory(directory, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.backend, "backend", lambda: "tensorflow")
+        with pytest.raises(InputError, match="Download it and name the directory"):
+            add_litert_parts("hf://someone/tiny")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(InputError, match=r"KERAS_BACKEND=tensorflow.*jax"):
+        add_litert_parts(directory)
 
 
 # ---- Damage ------------------------------------------------------------------------------------
@@ -309,7 +398,7 @@ def test_the_hub_is_asked_for_the_presets_files(monkeypatch, directory):
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     _, config = load_preset("hf://someone/tiny-1.0")
     assert config == CONFIG
-    assert asked == [("someone/tiny-1.0", ["config.json", "*.npz", "README.md"])]
+    assert asked == [("someone/tiny-1.0", ["config.json", "*.npz", "*.tflite", "README.md"])]
     for name in ("hf://someone", "hf://a/b/c", "hf://a/b?c", "hf:///b"):
         with pytest.raises(InputError, match="owner/name"):
             load_preset(name)

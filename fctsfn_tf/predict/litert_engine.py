@@ -1,0 +1,111 @@
+"""The two parts of a network as an `Engine`, on LiteRT: TensorFlow's small runtime, on processors.
+
+The parts are the files that `presets.add_litert_parts` writes. Keras and TensorFlow stay out.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.predict.engine import Engine
+from fctsfn_tf.predict.views import SIDE_MULTIPLE
+
+# Beyond four threads little is won at the size that a network sees.
+MAX_THREADS = 4
+# Says how many threads a process may use, as other libraries read it.
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+
+
+def is_installed() -> bool:
+    """Whether LiteRT is here; it has no wheels for some systems (see setup.cfg)."""
+    return find_spec("ai_edge_litert") is not None
+
+
+class LitertEngine(Engine):
+    """A network in two LiteRT files; it needs nothing but these, so it can be pickled."""
+
+    def __init__(self, name: str, image_part: bytes, click_part: bytes) -> None:
+        """
+        Args:
+            name: of the network, for messages.
+            image_part, click_part: contents of the files.
+
+        Raises:
+            InputError: they are no LiteRT files, or not the two parts of one network.
+        """
+        self.name = name
+        self._image_part, self._click_part = _Part(image_part), _Part(click_part)
+        side = SIDE_MULTIPLE
+        try:
+            self.num_click_maps = self._click_part.channels_of("click_maps")
+            features = self.encode(np.zeros((side, side, 3), np.float32))
+            self.click(features, np.zeros((side, side, self.num_click_maps), np.float32))
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"The LiteRT parts of '{name}' must be the image part and the click part of one "
+                f"network. Write them again with fctsfn export. LiteRT says: {reason:.200}"
+            ) from None
+
+    def encode(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """See `Engine.encode`; the features by name, each (1, height', width', channels)."""
+        return self._image_part(image=image[None])
+
+    def click(self, features: dict[str, np.ndarray], click_maps: np.ndarray) -> np.ndarray:
+        """See `Engine.click`."""
+        return self._click_part(**features, click_maps=click_maps[None])["logits"][0, :, :, 0]
+
+
+class _Part:
+    """One file, with as many interpreters as threads have run it at one time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        # Process → interpreters at rest. A forked child makes its own and leaves those of its
+        # parent alone: their threads have not come along.
+        self._at_rest: dict[int, list[Any]] = {}
+
+    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """The outputs by name, arrays of their own."""
+        runner = self._take()
+        outputs = runner(**inputs)
+        self._give_back(runner)
+        return outputs
+
+    def channels_of(self, name: str) -> int:
+        """How many channels an input has."""
+        runner = self._take()
+        shape = runner.get_input_details()[name]["shape"]
+        self._give_back(runner)
+        return int(shape[-1])
+
+    def _take(self) -> Any:
+        at_rest = self._at_rest.setdefault(os.getpid(), [])
+        try:
+            return at_rest.pop()  # in one step, so no two threads get the same
+        except IndexError:
+            from ai_edge_litert.interpreter import Interpreter
+
+            interpreter = Interpreter(model_content=self._content, num_threads=_num_threads())
+            return interpreter.get_signature_runner()
+
+    def _give_back(self, runner: Any) -> None:
+        self._at_rest[os.getpid()].append(runner)
+
+    def __getstate__(self) -> bytes:
+        return self._content
+
+    def __setstate__(self, content: bytes) -> None:
+        self.__init__(content)
+
+
+def _num_threads() -> int:
+    asked = os.environ.get(THREADS_VARIABLE, "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return min(MAX_THREADS, os.cpu_count() or 1)
