@@ -18,12 +18,15 @@ Nothing is left out for being small, unless `Dataset.samples` is asked to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
 from fctsfn_tf.data.readers import coco, davis, folders, labelme, sbd, voc
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
+from fctsfn_tf.images.mask_levels import MaskKind
 
 # In the order in which they are looked for.
 LAYOUTS = {
@@ -39,23 +42,38 @@ SHOWN_NAMES = 8
 
 
 def open_dataset(
-    directory: str | Path, kind: str | None = None, split: str | None = None
+    directory: str | Path,
+    kind: str | None = None,
+    split: str | None = None,
+    masks: MaskKind | None = None,
 ) -> Dataset:
-    """A data set in one of the layouts that the head of this module lists. No pixel is read yet.
+    """A data set in one of the layouts that the head of this module lists.
+
+    No photograph is read yet, and of masks only some of a folder's, to tell what they are.
 
     Args:
         directory: the data set, or an archive's folder around it (VOCdevkit, benchmark_RELEASE, …).
         kind: the layout, a key of `LAYOUTS`; None to recognise it.
         split: the name of a list that the layout has ("train", "val", …); None takes all
             photographs that have masks.
+        masks: for the layout "folder", what the masks are: "object", one in white each, or
+            "labels", maps of objects' numbers; None to look at them (`mask_images`).
 
     Raises:
-        InputError: no such directory, no layout that is known, no such list, or a photograph
-            without its mask.
+        InputError: no such directory, no layout that is known, no such list, a photograph without
+            its mask, or `masks` for a layout that knows what its masks are.
     """
     known, inner = _recognised(Path(directory), kind)
     layout = LAYOUTS[known]
-    return _checked(known, layout.read(inner, split), Path(directory), layout.is_empty_allowed)
+    read = layout.read
+    if masks is not None:
+        if known != "folder" or masks not in get_args(MaskKind):
+            raise InputError(
+                f"`masks` must be one of {', '.join(get_args(MaskKind))}, for the layout folder. "
+                f"Leave it out. Received {masks!r:.40} for the layout {known}."
+            )
+        read = partial(folders.read_folder, masks=masks)
+    return _checked(known, read(inner, split), Path(directory), layout.is_empty_allowed)
 
 
 def list_splits(directory: str | Path, kind: str | None = None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,14 @@ from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+IMAGE_SUFFIXES += (".avif", ".heic", ".heif")
 
 
 def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """{stem: path} of a folder's files; those that systems hide or leave behind do not count.
+
+    Stems are composed (Unicode NFC): macOS writes ä as two signs, other systems as one.
 
     Raises:
         InputError: two files of one stem.
@@ -24,13 +28,19 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
-        if path.stem in found:
+        stem = composed(path.stem)
+        if stem in found:
             raise InputError(
                 "Every file of a folder must have a stem of its own. Rename one. Received "
-                f"{printable(found[path.stem])} and {printable(path.name)}."
+                f"{printable(found[stem])} and {printable(path.name)}."
             )
-        found[path.stem] = path
+        found[stem] = path
     return found
+
+
+def composed(name: str) -> str:
+    """A name whose signs are composed (Unicode NFC), to compare with others."""
+    return unicodedata.normalize("NFC", name)
 
 
 def listed_stems(folder: Path, split: str | None, directory: Path) -> list[str] | None:
@@ -43,7 +53,7 @@ def listed_stems(folder: Path, split: str | None, directory: Path) -> list[str] 
         return None
     if not (folder / f"{split}.txt").is_file():
         raise no_split(split, directory, folder.glob("*.txt"))
-    return [line.split()[0] for line in lines_of(folder / f"{split}.txt")]
+    return [composed(line.split()[0]) for line in lines_of(folder / f"{split}.txt")]
 
 
 def lines_of(path: Path) -> list[str]:
