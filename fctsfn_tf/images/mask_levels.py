@@ -231,7 +231,7 @@ def _of_colours(pixels: np.ndarray, mode: str) -> np.ndarray:
 
 
 def _over_black(rgba: np.ndarray) -> np.ndarray:
-    """Grey (H, W) or RGB of a picture with transparency; its transparency where that is the mask."""
+    """Grey (H, W) or RGB of a picture with transparency; or that, where it is the mask."""
     alpha = rgba[..., 3]
     if alpha.min() == alpha.max():
         return rgba[..., :3]

@@ -283,7 +283,7 @@ def test_broken_masks_do_not_judge(tmp_path, caplog):
     (tmp_path / "masks" / "1.png").write_bytes(b"no image")
     dataset = open_dataset(tmp_path)
     assert "of 1 masks looked at" in caplog.text
-    with pytest.raises(InputError, match="1.png"):
+    with pytest.raises(InputError, match=r"1\.png"):
         dataset.images[1].read_masks()
 
 
