@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from fctsfn_tf.data.objects import Objects
+from fctsfn_tf.data.objects import Objects, WrongSize
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
-from fctsfn_tf.images.image_io import read_image
+from fctsfn_tf.images.image_io import read_image, stored_orientation
 from fctsfn_tf.images.masks import MAX_OBJECTS, VOID
 
 # Below this share of the photograph an object is annotation noise, not something that a person
@@ -45,16 +45,18 @@ class AnnotatedImage:
 
     Attributes:
         name: of its own within the data set.
-        image_path: the photograph.
+        image_path: the file that holds the photograph.
         annotation_path: the file its objects are read from.
-        read_objects: (height, width) → the objects; raises InputError where it cannot. It can be
-            pickled, so that other processes can read.
+        read_objects: (height, width) → the objects; raises InputError where it cannot, `WrongSize`
+            where they have another size. It can be pickled, so that other processes can read.
+        read_pixels: `image_path` → (H, W, 3) uint8 RGB.
     """
 
     name: str
     image_path: Path
     annotation_path: Path
     read_objects: Callable[[int, int], Objects]
+    read_pixels: Callable[[Path], np.ndarray] = field(default=read_image, kw_only=True)
 
     def read_masks(self) -> tuple[np.ndarray, Objects]:
         """(H, W, 3) uint8 RGB image and its objects, exact also where they overlap.
@@ -62,18 +64,46 @@ class AnnotatedImage:
         Raises:
             InputError: unreadable, or a mask of another size.
         """
-        image = read_image(self.image_path)
-        size = image.shape[:2]
+        image = self.read_pixels(self.image_path)
+        height, width = image.shape[:2]
         try:
-            objects = self.read_objects(*size)
+            objects = self._objects_on_upright(height, width)
         except InputError as error:
             raise InputError(f"{printable(self.name)}: {error}") from None
-        if any(mask.shape != size for mask in (objects.ignore, *objects.others)):
-            raise InputError(
-                "An image and its mask must have the same size. Export both at full size. "
-                f"Received {size} and {objects.ignore.shape} for {printable(self.name)}."
-            )
         return image, objects
+
+    def _objects_on_upright(self, height: int, width: int) -> Objects:
+        """The objects of the upright photograph.
+
+        Some tools draw on the pixels as they are stored, before EXIF turns them. That shows in the
+        size, if height and width are exchanged; masks of such a photograph are turned with it.
+
+        Raises:
+            InputError: see `read_masks`.
+        """
+        try:
+            return self._objects_of_size(height, width)
+        except WrongSize:
+            orientation = stored_orientation(self.image_path)
+            if orientation < 5:  # height and width stay
+                raise
+            try:
+                return self._objects_of_size(width, height).upright(orientation)
+            except WrongSize as error:
+                raise WrongSize(
+                    f"{error} Nor was it drawn on the pixels as they are stored, {width} × "
+                    f"{height}, before EXIF turns them."
+                ) from None
+
+    def _objects_of_size(self, height: int, width: int) -> Objects:
+        objects = self.read_objects(height, width)
+        size = height, width
+        if any(mask.shape != size for mask in (objects.ignore, *objects.others)):
+            raise WrongSize(
+                "An image and its mask must have the same size. Export both at full size. "
+                f"Received {size} and {objects.ignore.shape}."
+            )
+        return objects
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """(H, W, 3) uint8 RGB image and (H, W) uint8 label map: 0, object ids, `VOID`.

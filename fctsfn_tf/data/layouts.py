@@ -5,9 +5,12 @@
 - `voc`: Pascal VOC: JPEGImages/, SegmentationObject/ (palette PNG), ImageSets/Segmentation/*.txt;
 - `sbd`: SBD: img/, inst/*.mat, train.txt, val.txt;
 - `davis`: DAVIS: JPEGImages/480p/<sequence>/, Annotations/480p/<sequence>/, ImageSets/…/*.txt;
-- `coco`: COCO: annotations/instances_<split>.json and <split>/ (or images/<split>/, images/), or
-  one COCO file beside images/;
-- `labelme`: photographs, each with its .json beside it or in a folder of its own;
+- `coco`: COCO: annotations/instances_<split>.json and <split>/ (or images/<split>/, images/), a
+  COCO file beside images/ (CVAT, Label Studio), or a folder of photographs and one COCO file for
+  each split (Roboflow);
+- `isat`: photographs, each with the .json of ISAT;
+- `labelme`: photographs, each with its .json beside it or in a folder of its own, as labelme and
+  X-AnyLabeling write them;
 - `folder`: photographs and masks with the same stem, in images/ and labels/ or masks/; so do
   GrabCut (data_GT/ and boundary_GT/), Berkeley (images/ and masks/) and the 345 frames of DAVIS
   (img/ and gt/) come. Several masks of one photograph are <stem>#<n> or <stem>_<n>.
@@ -23,7 +26,7 @@ from pathlib import Path
 from typing import get_args
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
-from fctsfn_tf.data.readers import coco, davis, folders, labelme, sbd, voc
+from fctsfn_tf.data.readers import coco, davis, folders, isat, labelme, sbd, voc
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
 from fctsfn_tf.images.mask_levels import MaskKind
@@ -34,6 +37,7 @@ LAYOUTS = {
     "sbd": sbd.LAYOUT,
     "davis": davis.LAYOUT,
     "coco": coco.LAYOUT,
+    "isat": isat.LAYOUT,
     "labelme": labelme.LAYOUT,
     "folder": folders.LAYOUT,
 }
@@ -83,8 +87,7 @@ def list_splits(directory: str | Path, kind: str | None = None) -> list[str]:
         InputError: no such directory, or no layout that is known.
     """
     known, inner = _recognised(Path(directory), kind)
-    paths = (path for pattern in LAYOUTS[known].lists for path in inner.glob(pattern))
-    return sorted({path.stem.removeprefix("instances_") for path in paths})
+    return sorted(set(LAYOUTS[known].lists(inner)))
 
 
 def _recognised(directory: Path, kind: str | None) -> tuple[str, Path]:

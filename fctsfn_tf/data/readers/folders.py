@@ -15,7 +15,7 @@ from pathlib import Path
 from fctsfn_tf.data.annotated_images import AnnotatedImage
 from fctsfn_tf.data.mask_images import kind_of_folder, read_mask_file, tell_if_all_is_void
 from fctsfn_tf.data.objects import Objects
-from fctsfn_tf.data.readers.layout import Layout
+from fctsfn_tf.data.readers.layout import Layout, text_lists
 from fctsfn_tf.data.readers.listing import IMAGE_SUFFIXES, files_by_stem, listed_stems
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
@@ -110,5 +110,5 @@ LAYOUT = Layout(
     " or ".join(f"{images}/ and {masks}/" for images, masks in FOLDER_PAIRS),
     lambda directory: folder_pair(directory) is not None,
     read_folder,
-    lists=("*.txt",),
+    lists=text_lists("*.txt"),
 )
