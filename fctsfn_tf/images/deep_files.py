@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from fctsfn_tf.errors import InputError
-
-if TYPE_CHECKING:
-    from tifffile import TiffPage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_COLOUR_TYPES = (2, 6)  # RGB, RGBA
@@ -115,8 +112,8 @@ def read_deep_tiff(path: str | Path, max_pixels: int) -> DeepImage | None:
         )
 
 
-def _pixels(page: TiffPage, path: str | Path) -> np.ndarray | None:
-    """(H, W, C) of a TIFF's page; None where Pillow has it.
+def _pixels(page: Any, path: str | Path) -> np.ndarray | None:
+    """(H, W, C) of a TIFF's page (`tifffile.TiffPage`); None where Pillow has it.
 
     Raises:
         InputError: see `read_deep_tiff`.
@@ -145,7 +142,7 @@ def _pixels(page: TiffPage, path: str | Path) -> np.ndarray | None:
     return pixels.reshape(height, width, channels)
 
 
-def _num_known_channels(page: TiffPage) -> int:
+def _num_known_channels(page: Any) -> int:
     """The colours, and the channel behind them where it is transparency."""
     colours = 3 if page.photometric == RGB else 1
     extra = tuple(page.extrasamples)

@@ -1,4 +1,4 @@
-"""labelme and X-AnyLabeling: photographs, each with its .json beside it or in a folder of its own."""
+"""labelme, X-AnyLabeling: photographs, each with its .json beside it or in a folder of its own."""
 
 from __future__ import annotations
 

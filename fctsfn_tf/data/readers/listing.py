@@ -78,7 +78,7 @@ class Photographs:
 
 
 def _ends_of(name: str) -> list[str]:
-    """What a photograph's name may mean, the longest first: its ends at folders, without a prefix."""
+    """What a photograph's name may mean: its ends at folders, the longest first; no prefix."""
     parts = [part for part in re.split(r"[/\\]", composed(name)) if part not in ("", ".", "..")]
     ends = ["/".join(parts[start:]) for start in range(len(parts))]
     ends += [unquote(end) for end in ends if "%" in end]
