@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import composed, printable
 
 if TYPE_CHECKING:
     from fctsfn_tf.predict.segmenting import Job, Result
@@ -31,14 +31,15 @@ SEGMENT_EPILOG = """\
 A clicks file has one entry per click, in the order in which they were made:
   x, y     position in pixels of the upright photograph, x to the right, y down
   label    1 = on the object, 0 = not on it
-  object   number of the object, 1 to 254 (without it 1)
-  name     what it is, for COCO and labelme (without it "object")
+  object   number of the object, 1 to 254, or its name (without it 1)
+  name     what it is, for COCO and labelme (without it "object"); without numbers, every name is
+           an object
   image    file name seen from FOLDER; needed for folders only
 
 JSON:
   [{"image": "rex.jpg", "object": 1, "name": "dog", "x": 120, "y": 80, "label": 1},
    {"image": "rex.jpg", "object": 1, "x": 10, "y": 10, "label": 0}]
-CSV:
+CSV, with commas, semicolons or tabs:
   image,object,name,x,y,label
   rex.jpg,1,dog,120,80,1
   rex.jpg,1,,10,10,0
@@ -165,7 +166,7 @@ def _segment_photograph(arguments: argparse.Namespace) -> int:
 
 def _objects_of(arguments: argparse.Namespace) -> list:
     """The clicked objects of the one photograph."""
-    from fctsfn_tf.clicks.clicks_file import ObjectClicks, read_clicks_file
+    from fctsfn_tf.clicks.clicks_file import ObjectClicks, clicks_of, read_clicks_file
 
     if arguments.points and arguments.clicks:
         raise InputError(
@@ -182,7 +183,7 @@ def _objects_of(arguments: argparse.Namespace) -> list:
         )
     clicks = read_clicks_file(arguments.clicks)
     name = arguments.photograph.name
-    found = clicks.get(name) or clicks.get("")
+    found = clicks_of(clicks, arguments.photograph)
     if found is None:
         raise InputError(
             f"{printable(arguments.clicks)} has no click in {printable(name)}. Name the "
@@ -239,14 +240,21 @@ def _jobs_of_folder(arguments: argparse.Namespace) -> list[Job]:
         )
     directory = arguments.output or Path()
     kinds = arguments.formats or DEFAULT_OUTPUTS
+    there = _names_in(arguments.photograph)
     return [
         Job(
-            arguments.photograph / image,
+            there.get(image, arguments.photograph / image),
             objects,
             default_outputs(PurePath(image), directory, kinds),
         )
         for image, objects in clicks.items()
     ]
+
+
+def _names_in(folder: Path) -> dict[str, Path]:
+    """Every file below a folder whose name is composed differently than clicks files name it."""
+    names = {path: path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*"))}
+    return {composed(name): path for path, name in names.items() if composed(name) != name}
 
 
 def _check_clicks_file_stays(arguments: argparse.Namespace, jobs: list[Job]) -> None:

@@ -4,7 +4,6 @@ photographs, shapes drawn at a size."""
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 from fctsfn_tf.data.annotated_images import AnnotatedImage
 from fctsfn_tf.data.objects import Objects, WrongSize
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import composed, printable
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 IMAGE_SUFFIXES += (".avif", ".heic", ".heif")
@@ -83,11 +82,6 @@ def _ends_of(name: str) -> list[str]:
     ends = ["/".join(parts[start:]) for start in range(len(parts))]
     ends += [unquote(end) for end in ends if "%" in end]
     return list(dict.fromkeys([*ends, *(UPLOAD_PREFIX.sub("", end) for end in ends[-1:])]))
-
-
-def composed(name: str) -> str:
-    """A name whose signs are composed (Unicode NFC), to compare with others."""
-    return unicodedata.normalize("NFC", name)
 
 
 def listed_stems(folder: Path, split: str | None, directory: Path) -> list[str] | None:
