@@ -14,6 +14,7 @@ from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.data.readers.coco import read_coco_file
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.images.mask_levels import MaskKind
 
 # The paper's test data of Microsoft COCO (§4.1): so many images of each of the 80 categories.
 COCO_IMAGES_PER_CATEGORY = 20
@@ -110,7 +111,10 @@ FOLDER = BenchmarkSet("folder", min_share=MIN_OBJECT_SHARE)
 
 
 def open_benchmark_set(
-    name: str | None, directory: str | Path, split: str | None = None
+    name: str | None,
+    directory: str | Path,
+    split: str | None = None,
+    masks: MaskKind | None = None,
 ) -> Dataset:
     """The photographs of a benchmark set.
 
@@ -118,12 +122,13 @@ def open_benchmark_set(
         name: a key of `BENCHMARK_SETS`; None for any directory that `open_dataset` knows.
         directory: the set's own, or one that holds it in a folder of its name.
         split: instead of the set's own list.
+        masks: see `open_dataset`.
 
     Raises:
         InputError: no such set; and see `open_dataset`.
     """
     if name is None:
-        return open_dataset(directory, split=split)
+        return open_dataset(directory, split=split, masks=masks)
     if name not in BENCHMARK_SETS:
         raise InputError(
             f"`dataset` must be one of {', '.join(BENCHMARK_SETS)}. Received {name!r:.40}."
@@ -131,6 +136,9 @@ def open_benchmark_set(
     benchmark_set = BENCHMARK_SETS[name]
     inner = Path(directory) / name
     dataset = open_dataset(
-        inner if inner.is_dir() else directory, benchmark_set.kind, split or benchmark_set.split
+        inner if inner.is_dir() else directory,
+        benchmark_set.kind,
+        split or benchmark_set.split,
+        masks,
     )
     return benchmark_set.sample(dataset) if benchmark_set.sample else dataset

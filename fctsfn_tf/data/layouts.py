@@ -132,4 +132,4 @@ def _checked(
             f"{len(missing)} photographs are missing. Check that the archive is complete. "
             f"The first is {printable(missing[0].image_path)}."
         )
-    return Dataset(kind, tuple(images), is_empty_allowed)
+    return Dataset(kind, tuple(images), is_empty_allowed, directory)

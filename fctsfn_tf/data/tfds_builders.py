@@ -226,7 +226,7 @@ def dataset_of(builder: ObjectMasks, split: str) -> Dataset:
         RecordedImage(name, folder / name, Path(builder.data_dir), None, source, number)
         for number, name in enumerate(names[split])
     ]
-    return Dataset(kind, tuple(images), LAYOUTS[kind].is_empty_allowed)
+    return Dataset(kind, tuple(images), LAYOUTS[kind].is_empty_allowed, folder)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,13 @@ def read_folder(
         masks = _kind_of(mask_folder, list(mask_files.values()))
     read = partial(read_mask_file, kind=masks)
     return [
-        AnnotatedImage(path.stem, images[owner], path, partial(_objects_among, path, paths, read))
+        AnnotatedImage(
+            path.stem,
+            images[owner],
+            path,
+            partial(_objects_among, path, paths, read),
+            meaning=masks or "",
+        )
         for owner, paths in owned.items()
         if listed is None or owner in listed
         for path in paths
