@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ OUTPUT_HELP = {
     "index": "PNG with a palette: the number of the object, 0 for none",
     "probability": "PNG: the network's probability, 255 for 1",
     "coco": "COCO JSON: exact masks as run lengths, and polygons",
-    "labelme": "labelme JSON: polygons",
+    "labelme": "labelme JSON: polygons to edit",
+    "yolo": "text: YOLO segmentation labels; their classes go into classes.txt beside it",
+    "svg": "SVG: a path for each object",
 }
 DEFAULT_OUTPUTS = ("mask", "cutout", "overlay")
 
@@ -142,7 +145,14 @@ def _run_segment(arguments: argparse.Namespace) -> int:
 
 
 def _segment_photograph(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.predict.segmenting import Job, check_outputs, default_outputs, load, segment
+    from fctsfn_tf.predict.segmenting import (
+        Job,
+        check_outputs,
+        default_outputs,
+        load,
+        segment,
+        with_classes,
+    )
 
     photograph = arguments.photograph
     named = {kind: path for kind in OUTPUT_HELP if (path := getattr(arguments, kind)) is not None}
@@ -159,7 +169,11 @@ def _segment_photograph(arguments: argparse.Namespace) -> int:
     _check_clicks_file_stays(arguments, [job])
     check_outputs([job], arguments.force)
     loaded = load(job)
-    result = segment(shared.load_predictor(arguments), loaded, arguments.force)
+    predictor = shared.load_predictor(arguments)
+    if "yolo" in outputs:
+        (job,) = with_classes([job], outputs["yolo"].parent)
+        loaded = replace(loaded, job=job)
+    result = segment(predictor, loaded, arguments.force)
     _print_result(job, result)
     return shared.OK
 
@@ -193,7 +207,12 @@ def _objects_of(arguments: argparse.Namespace) -> list:
 
 
 def _segment_folder(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.predict.segmenting import check_outputs, segment_all, unfinished
+    from fctsfn_tf.predict.segmenting import (
+        check_outputs,
+        segment_all,
+        unfinished,
+        with_classes,
+    )
     from fctsfn_tf.progress import progress_bar
 
     jobs = _jobs_of_folder(arguments)
@@ -203,6 +222,9 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
     failures: dict[Path, str] = {}
     if pending:
         predictor = shared.load_predictor(arguments)
+        if any("yolo" in job.outputs for job in pending):
+            classes = with_classes(jobs, arguments.output or Path())[0].classes
+            pending = [replace(job, classes=classes) for job in pending]
         with progress_bar(len(pending), unit="photographs", line_seconds=0) as bar:
 
             def show(count: int, job: Job) -> None:

@@ -12,6 +12,9 @@ from fctsfn_tf.images.image_io import has_palette_of_colours, open_image
 from fctsfn_tf.images.masks import VOID
 from fctsfn_tf.images.png_files import PNG_SIGNATURE
 
+# How the contents of files begin; those of .txt begin with numbers.
+STARTS = {".png": PNG_SIGNATURE, ".json": b"{", ".svg": b"<svg"}
+
 
 def check_output(path: str | Path, suffix: str, overwrite: bool) -> None:
     """Refuse an output path before any work is done: a wrong suffix, or `files.check_writable`.
@@ -28,13 +31,14 @@ def check_output(path: str | Path, suffix: str, overwrite: bool) -> None:
 
 
 def save(path: str | Path, content: bytes, overwrite: bool = False) -> None:
-    """Write what a `…_png` or `…_json` function returned; whole or not at all.
+    """Write what a `…_png`, `…_json`, `…_txt` or `svg` function returned; whole or not at all.
 
     Raises:
-        InputError: the path does not end in .png or .json as the content asks, the file exists and
-            `overwrite` is False, or it cannot be written.
+        InputError: the path does not end as the content asks, the file exists and `overwrite` is
+            False, or it cannot be written.
     """
-    check_output(path, ".png" if content.startswith(PNG_SIGNATURE) else ".json", overwrite)
+    starts = (suffix for suffix, start in STARTS.items() if content.startswith(start))
+    check_output(path, next(starts, ".txt"), overwrite)
     atomic_write(path, lambda file: file.write(content), overwrite)
 
 
