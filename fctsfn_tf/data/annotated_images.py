@@ -182,13 +182,14 @@ class Dataset:
         return composed((self.directory.absolute() / inner).as_posix())
 
     def chosen_by(self, image: AnnotatedImage, names: Collection[str]) -> set[str]:
-        """Those of `names` that choose a photograph."""
+        """Those of `names` that choose a photograph; they are composed (`files.composed`)."""
         parts = self.path_of(image).split("/")
-        ends = {"/".join(parts[start:]) for start in range(len(parts))}
-        return ends & {composed(name) for name in names}
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        return {end for end in ends if end in names}
 
     def has_any(self, names: Collection[str]) -> bool:
         """Whether `names` choose a photograph."""
+        names = {composed(name) for name in names}
         return any(self.chosen_by(image, names) for image in self.images)
 
     def only(self, names: Collection[str]) -> Dataset:
@@ -197,6 +198,7 @@ class Dataset:
         Raises:
             InputError: there is none.
         """
+        names = {composed(name) for name in names}
         found = tuple(image for image in self.images if self.chosen_by(image, names))
         if not found:
             raise InputError(
@@ -207,6 +209,7 @@ class Dataset:
 
     def without(self, names: Collection[str]) -> Dataset:
         """The photographs that `names` do not choose: what is not held out."""
+        names = {composed(name) for name in names}
         found = (image for image in self.images if not self.chosen_by(image, names))
         return replace(self, images=tuple(found))
 
@@ -259,6 +262,7 @@ def hold_out(
     A name that chooses photographs of several sets is held out of all of them, and stands for the
     one of the first: it may well be the same photograph. One line is logged of these.
     """
+    names = {composed(name) for name in names}
     held_out, used, shared = [], set(), set()
     for dataset in datasets:
         chosen = [(image, dataset.chosen_by(image, names)) for image in dataset.images]
