@@ -186,14 +186,6 @@ def image_of_bytes(content: bytes, name: str) -> np.ndarray:
             raise InputError(str(error).replace(printable(path), name)) from None
 
 
-def has_palette_of_colours(image: Image.Image) -> bool:
-    """Whether the pixels are numbers of a palette's entries, and these not all grey."""
-    if image.mode != "P":
-        return False
-    palette = np.reshape(image.getpalette(), (-1, 3))
-    return bool((palette != palette[:, :1]).any())
-
-
 def as_rgb(array: np.ndarray) -> np.ndarray:
     """An array of pixels as RGB uint8.
 

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from fctsfn_tf.data.image_cache import DiskCache
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.data.mask_images import read_index_map, read_mask_file
 from fctsfn_tf.errors import InputError
@@ -299,3 +300,11 @@ def test_names_that_masks_have(tmp_path):
         write(tmp_path / "images" / f"{image}.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
         write(tmp_path / "masks" / f"{mask}.png", WHITE)
     assert len(list(open_dataset(tmp_path).samples())) == 5
+
+
+def test_a_cache_knows_what_masks_are_taken_for(tmp_path):
+    make_folder(tmp_path, [(".png", WHITE)], "labels")
+    cache = DiskCache(tmp_path / "cache")
+    for masks, number in (("labels", 0), ("object", 1), ("labels", 0)):
+        (image,) = open_dataset(tmp_path, masks=masks).images
+        assert len(cache.read(image)[1].masks) == number
