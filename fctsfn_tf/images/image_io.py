@@ -11,6 +11,7 @@ says how many bits are used, 8, 10, 12, 14 or 16, and the upper 8 of these count
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import tempfile
 import warnings
@@ -52,9 +53,10 @@ JPEG_ROWS = 18
 END_OF_IMAGE, START_OF_SCAN = b"\xff\xd9", b"\xff\xda"
 # Pillow's modes of one number a pixel that are wider than 8 bits.
 WIDE_GREY_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
-# Pillow logs what it finds wrong; without a handler Python prints that on standard error, beside
-# the one line that we say.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+# They log what they find wrong; without a handler Python prints that on standard error, beside the
+# one line that we say.
+for library in ("PIL", "tifffile"):
+    logging.getLogger(library).addHandler(logging.NullHandler())
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -79,11 +81,13 @@ def read_image(path: str | Path) -> np.ndarray:
             numbers out of range.
     """
     _check_is_file(Path(path))
+    mode = "of more than 8 bits"
     try:
         deep = _deep_image(path)
         if deep is not None:
             return np.array(_in_srgb(_of_8_bits(deep)))
         image = open_image(path, may_lack_rows=True)
+        mode = image.mode
         if image.mode in WIDE_GREY_MODES:
             return as_rgb(_wide_grey(image))
         return np.array(_in_srgb(image))
@@ -92,7 +96,7 @@ def read_image(path: str | Path) -> np.ndarray:
         raise InputError(message if name in message else f"{name}: {message}") from None
     except ValueError:
         raise InputError(
-            f"{printable(path)} has colours that cannot be read (mode {image.mode}). Save it as "
+            f"{printable(path)} has colours that cannot be read (mode {mode}). Save it as "
             "an RGB JPEG or PNG."
         ) from None
 
@@ -297,6 +301,8 @@ def _check_channels(image: Image.Image) -> None:
     """Refuse the TIFFs that Pillow takes but misreads: more than 8 bits, channels apart."""
     tags = getattr(image, "tag_v2", {})
     if tags.get(284) == 2 and max(tags.get(258, (8,))) > 8 and len(tags.get(258, ())) > 1:
+        if importlib.util.find_spec("tifffile") is not None:  # which has not read it either
+            raise OSError("its channels are incomplete")
         raise InputError(
             "A TIFF of more than 8 bits that keeps its channels apart needs a library more. "
             "Install it with pip install 'fctsfn-tf[formats]', or save the file with its channels "

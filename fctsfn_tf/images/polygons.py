@@ -16,6 +16,8 @@ from fctsfn_tf.images.masks import bounding_box, checked_mask
 # For polygons that a person edits: they stray from the pixels' edges by at most this many pixels.
 # More than √½ turns the stairs of a slanted edge into one line.
 POLYGON_TOLERANCE = 0.75
+# No corner lies so many pixels away; beyond, numbers would overflow.
+FARTHEST = 1e9
 
 
 def mask_polygons(mask: np.ndarray, tolerance: float = 0.0) -> list[np.ndarray]:
@@ -106,7 +108,7 @@ def polygon_mask(points: Sequence | np.ndarray, height: int, width: int) -> np.n
         corners = np.asarray(points, np.float64).reshape(-1, 2)
     except (TypeError, ValueError):
         corners = np.empty((0, 2))
-    if len(corners) < 3 or not np.isfinite(corners).all():
+    if len(corners) < 3 or not (np.abs(corners) < FARTHEST).all():  # False for NaN, too
         raise InputError(
             "A polygon must be three or more finite points (x, y). "
             f"Received {' '.join(repr(points).split()):.80}."

@@ -323,6 +323,28 @@ def test_what_is_no_image(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
+def test_broken_deep_tiffs_give_one_line(tmp_path, rgb16):
+    """In a process of its own, as above; tifffile logs, too."""
+    planes = np.moveaxis(rgb16, 2, 0).copy()
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate")
+    content = (tmp_path / "a.tif").read_bytes()
+    program = f"""
+from fctsfn_tf.images.image_io import InputError, read_image
+content = {content!r}
+for position in range(0, len(content), 3):
+    for value in (0, 255):
+        with open({str(tmp_path / "b.tif")!r}, "wb") as file:
+            file.write(content[:position] + bytes([value]) + content[position + 1 :])
+        try:
+            assert read_image(file.name).ndim == 3
+        except InputError as error:
+            assert "\\n" not in str(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if "TIFF" not in line]  # libtiff's own
+    assert (done.returncode, lines) == (0, [])
+
+
 def test_missing_file_directory_pipe_and_impossible_names(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("missing.jpg", ".", "pipe", "x" * 300, "a\0b", "pipe/below"):
@@ -563,6 +585,15 @@ def test_a_file_that_lost_its_last_bytes_is_read(tmp_path, suffix, options, lost
         read_image(path)
     with pytest.raises(InputError, match="cut off"):
         image_io.open_image(path)
+
+
+def test_channels_apart_that_lost_their_end_are_cut_off(tmp_path, rgb16):
+    path = tmp_path / "a.tif"
+    planes = np.moveaxis(rgb16, 2, 0).copy()
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"a\.tif is broken or cut off"):
+        read_image(path)
 
 
 def test_masks_must_be_whole(tmp_path):

@@ -133,7 +133,9 @@ def test_polygons_of_a_mask_with_a_hole_give_it_back():
     np.testing.assert_array_equal(pieces[0] ^ pieces[1], mask)
 
 
-@pytest.mark.parametrize("points", [[], [1, 2, 3, 4], [1, 2, 3], [0, 0, 1, 0, 1, np.nan], ["a"]])
+@pytest.mark.parametrize(
+    "points", [[], [1, 2, 3, 4], [1, 2, 3], [0, 0, 1, 0, 1, np.nan], [0, 0, 1, 0, 1, 1e300], ["a"]]
+)
 def test_broken_polygons_are_refused(points):
     with pytest.raises(InputError, match="A polygon must be"):
         polygon_mask(points, 3, 5)

@@ -94,8 +94,8 @@ def read_coco_file(path: Path) -> CocoFile:
         for annotation in found:
             by_image.setdefault(annotation["image_id"], []).append(annotation)
         images = [image for image in content["images"] if image["id"] in by_image]
-        if not all(isinstance(image["file_name"], str) for image in images):
-            raise TypeError("file_name")
+        if not all(isinstance(image["file_name"], str) and image["file_name"] for image in images):
+            raise TypeError("a photograph without file_name")
         had_objects = {annotation["image_id"] for annotation in content["annotations"]}
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(

@@ -36,8 +36,8 @@ def read_isat(directory: Path, split: str | None) -> list[AnnotatedImage]:
         info = content["info"]
         polygons = [one for one in content["objects"] if _may_have_area(one)]
         num_dropped += len(content["objects"]) - len(polygons)
-        name = str(info.get("name"))
-        image_path = photographs.find(name) or path.with_name(name.replace("\\", "/"))
+        name = str(info.get("name") or path.stem)
+        image_path = photographs.find(name) or path.parent / name.replace("\\", "/")
         read_objects = partial(
             objects_drawn_at, (info.get("height"), info.get("width")), isat_objects, polygons
         )

@@ -59,7 +59,8 @@ def read_labelme(directory: Path, split: str | None) -> list[AnnotatedImage]:
         if image_path is None and content.get("imageData"):
             images.append(AnnotatedImage(name, path, path, read_objects, read_pixels=_pixels_in))
             continue
-        image_path = image_path or path.with_name(str(content.get("imagePath")).replace("\\", "/"))
+        named = str(content.get("imagePath")).replace("\\", "/")
+        image_path = image_path or path.parent / named
         images.append(AnnotatedImage(name, image_path, path, read_objects))
     if num_dropped:
         LOG.warning(
@@ -114,7 +115,7 @@ def _may_have_area(shape: object) -> bool:
     if not isinstance(shape, dict) or not isinstance(shape.get("points"), list):
         return True  # it is refused where it is drawn
     kind = shape.get("shape_type") or "polygon"
-    return len(shape["points"]) >= LEAST_POINTS.get(kind, 0)
+    return not isinstance(kind, str) or len(shape["points"]) >= LEAST_POINTS.get(kind, 0)
 
 
 def labelme_objects(content: dict, height: int, width: int) -> Objects:

@@ -46,6 +46,8 @@ def test_labelme_shapes():
         shape_of("polygon", [[0, 0], [1, 1]]),
         shape_of("rectangle", [[0, 0]]),
         shape_of("cuboid", [[0, 0], [1, 1]]),
+        shape_of(["polygon"], [[0, 0], [9, 0], [9, 9]]),
+        shape_of("polygon", [[0, 0], [1e300, 0], [9, 9]]),
         shape_of("mask", [[0, 0], [1, 1]], mask="bm8="),
         shape_of("mask", [[0, 0], [1, 1]], mask=None),
     ],
