@@ -22,6 +22,7 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # TIFF 6.0, tag 262: grey whose 0 is white, grey, RGB. Tag 284: every channel by itself.
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 CHANNELS_APART = 2
+NOT_COMPRESSED = 1  # tag 259
 # Tag 338: what a channel more than the colours is. Another one is no transparency.
 ALPHA_KINDS = (1, 2)
 ORIENTATION_TAG, PROFILE_TAG = 274, 34675
@@ -122,8 +123,8 @@ def _pixels(page: Any, path: str | Path) -> np.ndarray | None:
     apart = page.planarconfig == CHANNELS_APART and channels > 1
     try:
         pixels = page.asarray()
-    except ValueError:  # compressed as only the package imagecodecs reads it
-        if channels == 1:
+    except ValueError:  # cut off, or compressed as only the package imagecodecs reads it
+        if channels == 1 or page.compression == NOT_COMPRESSED:
             return None
         if page.dtype == np.uint16 and not apart and (found := png_pixels(path)) is not None:
             return found
