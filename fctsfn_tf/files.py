@@ -14,6 +14,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -24,6 +25,12 @@ from fctsfn_tf.errors import InputError
 def printable(path: str | Path) -> str:
     """A file name on one line: what cannot be printed (line ends, broken bytes) as an escape."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(path))
+
+
+def composed(name: str) -> str:
+    """A name whose signs are composed (Unicode NFC), to compare with others: macOS writes ä as two
+    signs, other systems as one."""
+    return unicodedata.normalize("NFC", name)
 
 
 def file_kind(path: str | Path) -> Literal["file", "directory", "device", "missing"]:

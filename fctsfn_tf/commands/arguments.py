@@ -115,14 +115,28 @@ def add_engine_argument(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_masks_argument(group: argparse._ArgumentGroup) -> None:
+    """--masks, for `open_dataset`."""
+    group.add_argument(
+        "--masks",
+        choices=("object", "labels"),
+        help="what the masks of a folder are: one object in white each, or maps of objects' "
+        "numbers (default: look at them)",
+    )
+
+
 def validation_names(splits: Path, datasets: Iterable[Dataset]) -> set[str]:
-    """The photographs that a file of --splits holds out: the stems in its list "val".
+    """The photographs that a file of --splits holds out: the names in its list "val", each a stem,
+    or <set>/<stem> where sets share stems. Instead of a list, {set: [stems]} may stand there.
 
     Raises:
         InputError: the file is not JSON, has no such list, or names no photograph that is there.
     """
     try:
-        names = set(json.loads(splits.read_text(encoding="utf-8"))["val"])
+        listed = json.loads(splits.read_text(encoding="utf-8-sig"))["val"]
+        if isinstance(listed, dict):
+            listed = [f"{name}/{stem}" for name, stems in listed.items() for stem in stems]
+        names = {str(name) for name in listed}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{printable(splits)} must be a JSON file with a list 'val' of photographs' stems. "
@@ -130,8 +144,9 @@ def validation_names(splits: Path, datasets: Iterable[Dataset]) -> set[str]:
         ) from None
     if not any(one.has_any(names) for one in datasets):
         raise InputError(
-            f"The list 'val' of {printable(splits)} must name photographs of DATA by their stems. "
-            f"Received {printable(', '.join(map(str, sorted(names))) or 'none'):.80}."
+            f"The list 'val' of {printable(splits)} must name photographs of DATA, <stem> or "
+            "<set>/<stem>, the set being the name of its directory. "
+            f"Received {printable(', '.join(sorted(names)) or 'none'):.80}."
         )
     return names
 

@@ -65,8 +65,10 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--splits",
         type=Path,
         metavar="FILE",
-        help='JSON with a list "val" of photographs\' stems: those only, as in `fctsfn train`',
+        help='JSON with a list "val" of photographs, <stem> or <set>/<stem>: those only, as in '
+        "`fctsfn train`",
     )
+    shared.add_masks_argument(group)
     group.add_argument(
         "--limit", type=shared.count, metavar="N", help="the first N photographs only"
     )
@@ -160,7 +162,9 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     for path in (arguments.output, arguments.markdown, arguments.csv):
         if path is not None:
             check_writable(path, arguments.force)
-    dataset = open_benchmark_set(arguments.dataset, arguments.data, arguments.split)
+    dataset = open_benchmark_set(
+        arguments.dataset, arguments.data, arguments.split, arguments.masks
+    )
     if arguments.splits is not None:
         dataset = dataset.only(shared.validation_names(arguments.splits, [dataset]))
     if arguments.model not in BASELINE_NAMES:

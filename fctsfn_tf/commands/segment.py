@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from fctsfn_tf.commands import arguments as shared
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import composed, printable
 
 if TYPE_CHECKING:
     from fctsfn_tf.predict.segmenting import Job, Result
@@ -23,7 +24,9 @@ OUTPUT_HELP = {
     "index": "PNG with a palette: the number of the object, 0 for none",
     "probability": "PNG: the network's probability, 255 for 1",
     "coco": "COCO JSON: exact masks as run lengths, and polygons",
-    "labelme": "labelme JSON: polygons",
+    "labelme": "labelme JSON: polygons to edit",
+    "yolo": "text: YOLO segmentation labels; their classes go into classes.txt beside it",
+    "svg": "SVG: a path for each object",
 }
 DEFAULT_OUTPUTS = ("mask", "cutout", "overlay")
 
@@ -31,14 +34,15 @@ SEGMENT_EPILOG = """\
 A clicks file has one entry per click, in the order in which they were made:
   x, y     position in pixels of the upright photograph, x to the right, y down
   label    1 = on the object, 0 = not on it
-  object   number of the object, 1 to 254 (without it 1)
-  name     what it is, for COCO and labelme (without it "object")
+  object   number of the object, 1 to 254, or its name (without it 1)
+  name     what it is, for COCO and labelme (without it "object"); without numbers, every name is
+           an object
   image    file name seen from FOLDER; needed for folders only
 
 JSON:
   [{"image": "rex.jpg", "object": 1, "name": "dog", "x": 120, "y": 80, "label": 1},
    {"image": "rex.jpg", "object": 1, "x": 10, "y": 10, "label": 0}]
-CSV:
+CSV, with commas, semicolons or tabs:
   image,object,name,x,y,label
   rex.jpg,1,dog,120,80,1
   rex.jpg,1,,10,10,0
@@ -141,7 +145,14 @@ def _run_segment(arguments: argparse.Namespace) -> int:
 
 
 def _segment_photograph(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.predict.segmenting import Job, check_outputs, default_outputs, load, segment
+    from fctsfn_tf.predict.segmenting import (
+        Job,
+        check_outputs,
+        default_outputs,
+        load,
+        segment,
+        with_classes,
+    )
 
     photograph = arguments.photograph
     named = {kind: path for kind in OUTPUT_HELP if (path := getattr(arguments, kind)) is not None}
@@ -158,14 +169,18 @@ def _segment_photograph(arguments: argparse.Namespace) -> int:
     _check_clicks_file_stays(arguments, [job])
     check_outputs([job], arguments.force)
     loaded = load(job)
-    result = segment(shared.load_predictor(arguments), loaded, arguments.force)
+    predictor = shared.load_predictor(arguments)
+    if "yolo" in outputs:
+        (job,) = with_classes([job], outputs["yolo"].parent)
+        loaded = replace(loaded, job=job)
+    result = segment(predictor, loaded, arguments.force)
     _print_result(job, result)
     return shared.OK
 
 
 def _objects_of(arguments: argparse.Namespace) -> list:
     """The clicked objects of the one photograph."""
-    from fctsfn_tf.clicks.clicks_file import ObjectClicks, read_clicks_file
+    from fctsfn_tf.clicks.clicks_file import ObjectClicks, clicks_of, read_clicks_file
 
     if arguments.points and arguments.clicks:
         raise InputError(
@@ -182,7 +197,7 @@ def _objects_of(arguments: argparse.Namespace) -> list:
         )
     clicks = read_clicks_file(arguments.clicks)
     name = arguments.photograph.name
-    found = clicks.get(name) or clicks.get("")
+    found = clicks_of(clicks, arguments.photograph)
     if found is None:
         raise InputError(
             f"{printable(arguments.clicks)} has no click in {printable(name)}. Name the "
@@ -192,7 +207,12 @@ def _objects_of(arguments: argparse.Namespace) -> list:
 
 
 def _segment_folder(arguments: argparse.Namespace) -> int:
-    from fctsfn_tf.predict.segmenting import check_outputs, segment_all, unfinished
+    from fctsfn_tf.predict.segmenting import (
+        check_outputs,
+        segment_all,
+        unfinished,
+        with_classes,
+    )
     from fctsfn_tf.progress import progress_bar
 
     jobs = _jobs_of_folder(arguments)
@@ -202,6 +222,9 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
     failures: dict[Path, str] = {}
     if pending:
         predictor = shared.load_predictor(arguments)
+        if any("yolo" in job.outputs for job in pending):
+            classes = with_classes(jobs, arguments.output or Path())[0].classes
+            pending = [replace(job, classes=classes) for job in pending]
         with progress_bar(len(pending), unit="photographs", line_seconds=0) as bar:
 
             def show(count: int, job: Job) -> None:
@@ -239,14 +262,21 @@ def _jobs_of_folder(arguments: argparse.Namespace) -> list[Job]:
         )
     directory = arguments.output or Path()
     kinds = arguments.formats or DEFAULT_OUTPUTS
+    there = _names_in(arguments.photograph)
     return [
         Job(
-            arguments.photograph / image,
+            there.get(image, arguments.photograph / image),
             objects,
             default_outputs(PurePath(image), directory, kinds),
         )
         for image, objects in clicks.items()
     ]
+
+
+def _names_in(folder: Path) -> dict[str, Path]:
+    """Every file below a folder whose name is composed differently than clicks files name it."""
+    names = {path: path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*"))}
+    return {composed(name): path for path, name in names.items() if composed(name) != name}
 
 
 def _check_clicks_file_stays(arguments: argparse.Namespace, jobs: list[Job]) -> None:

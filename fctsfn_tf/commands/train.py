@@ -83,8 +83,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--splits",
         type=Path,
         metavar="FILE",
-        help='JSON with a list "val" of photographs\' stems: held out, and validated on',
+        help='JSON with a list "val" of photographs, <stem> or <set>/<stem>, the set being the '
+        "name of its DATA: held out, and validated on",
     )
+    shared.add_masks_argument(data)
     data.add_argument(
         "--validation-objects",
         type=shared.count,
@@ -235,23 +237,24 @@ def compute_alike() -> None:
 
 def _training_data(arguments: argparse.Namespace) -> TrainingData:
     """The data sets with what is held out of them, and the objects to validate on."""
-    from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
+    from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, hold_out, samples_in_turn
     from fctsfn_tf.data.image_cache import DiskCache
     from fctsfn_tf.data.layouts import open_dataset
     from fctsfn_tf.training.stages import TrainingData
 
-    datasets = [open_dataset(path, split=arguments.split) for path in arguments.data]
-    validation: Dataset | None = None
+    def opened(path: Path, split: str | None) -> Dataset:
+        return open_dataset(path, split=split, masks=arguments.masks)
+
+    datasets = [opened(path, arguments.split) for path in arguments.data]
+    validation: list[Dataset] = []
     if arguments.validation_objects == 0:
         pass
     elif arguments.validation_split is not None:
-        validation = open_dataset(arguments.data[0], split=arguments.validation_split)
+        validation = [opened(arguments.data[0], arguments.validation_split)]
     else:
-        names = _held_out(datasets, arguments.splits)
-        validation = next(one for one in datasets if one.has_any(names)).only(names)
-        datasets = [one.without(names) for one in datasets]
+        datasets, validation = hold_out(datasets, _held_out(datasets, arguments.splits))
     left_out: list[str] | None = [] if arguments.unusable == "skip" else None
-    samples = [] if validation is None else validation.samples(MIN_OBJECT_SHARE, left_out)
+    samples = samples_in_turn(validation, MIN_OBJECT_SHARE, left_out)
     return TrainingData(
         datasets,
         validation=list(islice(samples, arguments.validation_objects)),
@@ -263,20 +266,19 @@ def _training_data(arguments: argparse.Namespace) -> TrainingData:
 
 
 def _held_out(datasets: Sequence[Dataset], splits: Path | None) -> set[str]:
-    """Stems of the photographs that are not trained on: the list "val", or every tenth one.
+    """The photographs that are not trained on, by name: the list "val", or every tenth one.
 
     Raises:
         InputError: the file is not JSON, has no such list, or names no photograph that is there.
     """
     if splits is None:
-        stems = sorted({image.image_path.stem for one in datasets for image in one.images})
-        names = set(stems[9::10] or stems[-1:])
-        if len(stems) < 2:
+        names = sorted({one.path_of(image) for one in datasets for image in one.images})
+        if len(names) < 2:
             raise InputError(
                 "One photograph is too few to hold one out. Add more, or train without validation "
                 "(--validation-objects 0)."
             )
-        return names
+        return set(names[9::10] or names[-1:])
     return shared.validation_names(splits, datasets)
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 
 import numpy as np
 
-from fctsfn_tf.data.objects import Objects
+from fctsfn_tf.data.objects import Objects, WrongSize
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
-from fctsfn_tf.images.image_io import read_image
+from fctsfn_tf.files import composed, printable
+from fctsfn_tf.images.image_io import read_image, stored_orientation
 from fctsfn_tf.images.masks import MAX_OBJECTS, VOID
 
 # Below this share of the photograph an object is annotation noise, not something that a person
 # clicks; training and evaluation leave it out.
 MIN_OBJECT_SHARE = 0.002
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,20 @@ class AnnotatedImage:
 
     Attributes:
         name: of its own within the data set.
-        image_path: the photograph.
+        image_path: the file that holds the photograph.
         annotation_path: the file its objects are read from.
-        read_objects: (height, width) → the objects; raises InputError where it cannot. It can be
-            pickled, so that other processes can read.
+        read_objects: (height, width) → the objects; raises InputError where it cannot, `WrongSize`
+            where they have another size. It can be pickled, so that other processes can read.
+        read_pixels: `image_path` → (H, W, 3) uint8 RGB.
+        meaning: what the annotations are taken for, where that can be said; caches look at it.
     """
 
     name: str
     image_path: Path
     annotation_path: Path
     read_objects: Callable[[int, int], Objects]
+    read_pixels: Callable[[Path], np.ndarray] = field(default=read_image, kw_only=True)
+    meaning: str = field(default="", kw_only=True)
 
     def read_masks(self) -> tuple[np.ndarray, Objects]:
         """(H, W, 3) uint8 RGB image and its objects, exact also where they overlap.
@@ -62,18 +68,46 @@ class AnnotatedImage:
         Raises:
             InputError: unreadable, or a mask of another size.
         """
-        image = read_image(self.image_path)
-        size = image.shape[:2]
+        image = self.read_pixels(self.image_path)
+        height, width = image.shape[:2]
         try:
-            objects = self.read_objects(*size)
+            objects = self._objects_on_upright(height, width)
         except InputError as error:
             raise InputError(f"{printable(self.name)}: {error}") from None
-        if any(mask.shape != size for mask in (objects.ignore, *objects.others)):
-            raise InputError(
-                "An image and its mask must have the same size. Export both at full size. "
-                f"Received {size} and {objects.ignore.shape} for {printable(self.name)}."
-            )
         return image, objects
+
+    def _objects_on_upright(self, height: int, width: int) -> Objects:
+        """The objects of the upright photograph.
+
+        Some tools draw on the pixels as they are stored, before EXIF turns them. That shows in the
+        size, if height and width are exchanged; masks of such a photograph are turned with it.
+
+        Raises:
+            InputError: see `read_masks`.
+        """
+        try:
+            return self._objects_of_size(height, width)
+        except WrongSize:
+            orientation = stored_orientation(self.image_path)
+            if orientation < 5:  # height and width stay
+                raise
+            try:
+                return self._objects_of_size(width, height).upright(orientation)
+            except WrongSize as error:
+                raise WrongSize(
+                    f"{error} Nor was it drawn on the pixels as they are stored, {width} × "
+                    f"{height}, before EXIF turns them."
+                ) from None
+
+    def _objects_of_size(self, height: int, width: int) -> Objects:
+        objects = self.read_objects(height, width)
+        size = height, width
+        if any(mask.shape != size for mask in (objects.ignore, *objects.others)):
+            raise WrongSize(
+                "An image and its mask must have the same size. Export both at full size. "
+                f"Received {size} and {objects.ignore.shape}."
+            )
+        return objects
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """(H, W, 3) uint8 RGB image and (H, W) uint8 label map: 0, object ids, `VOID`.
@@ -131,23 +165,41 @@ class Dataset:
         kind: the layout, a key of `layouts.LAYOUTS`.
         images: each gives its label map (`read`) and its objects (`samples`).
         is_empty_allowed: whether photographs without an object belong to it.
+        directory: where it lies; its name is the set's.
+
+    Photographs are chosen by the stems of their files, or by any end of <directory>/<stem>: so
+    "ecssd/0001" is that of one set, where another one has a 0001, too.
     """
 
     kind: str
     images: tuple[AnnotatedImage, ...]
     is_empty_allowed: bool = False
+    directory: Path = Path()
+
+    def path_of(self, image: AnnotatedImage) -> str:
+        """A photograph's whole name: the directory, folders within it, and the file's stem."""
+        inner = PurePath(image.name).parent / image.image_path.stem
+        return composed((self.directory.absolute() / inner).as_posix())
+
+    def chosen_by(self, image: AnnotatedImage, names: Collection[str]) -> set[str]:
+        """Those of `names` that choose a photograph; they are composed (`files.composed`)."""
+        parts = self.path_of(image).split("/")
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        return {end for end in ends if end in names}
 
     def has_any(self, names: Collection[str]) -> bool:
-        """Whether the stem of a photograph's file is among `names`."""
-        return any(image.image_path.stem in names for image in self.images)
+        """Whether `names` choose a photograph."""
+        names = {composed(name) for name in names}
+        return any(self.chosen_by(image, names) for image in self.images)
 
     def only(self, names: Collection[str]) -> Dataset:
-        """The photographs whose files' stems are among `names`.
+        """The photographs that `names` choose.
 
         Raises:
             InputError: there is none.
         """
-        found = tuple(image for image in self.images if image.image_path.stem in names)
+        names = {composed(name) for name in names}
+        found = tuple(image for image in self.images if self.chosen_by(image, names))
         if not found:
             raise InputError(
                 "A data set must hold a photograph of those asked for. Name the files' stems. "
@@ -156,8 +208,9 @@ class Dataset:
         return replace(self, images=found)
 
     def without(self, names: Collection[str]) -> Dataset:
-        """The photographs whose files' stems are not among `names`: what is not held out."""
-        found = (image for image in self.images if image.image_path.stem not in names)
+        """The photographs that `names` do not choose: what is not held out."""
+        names = {composed(name) for name in names}
+        found = (image for image in self.images if not self.chosen_by(image, names))
         return replace(self, images=tuple(found))
 
     def samples(
@@ -199,3 +252,43 @@ class Dataset:
                 "A mask must show at least one object. Remove the photograph or draw its "
                 f"mask. Received an empty one for {printable(image.name)}."
             )
+
+
+def hold_out(
+    datasets: Sequence[Dataset], names: Collection[str]
+) -> tuple[list[Dataset], list[Dataset]]:
+    """Data sets without what `names` choose, and of each what they choose of it.
+
+    A name that chooses photographs of several sets is held out of all of them, and stands for the
+    one of the first: it may well be the same photograph. One line is logged of these.
+    """
+    names = {composed(name) for name in names}
+    held_out, used, shared = [], set(), set()
+    for dataset in datasets:
+        chosen = [(image, dataset.chosen_by(image, names)) for image in dataset.images]
+        images = tuple(image for image, by in chosen if by - used)
+        held_out.append(replace(dataset, images=images))
+        by_any = set().union(*(by for _, by in chosen))
+        shared |= by_any & used
+        used |= by_any
+    if shared:
+        LOG.warning(
+            "%d names are those of photographs in several data sets (the first is %s); they are "
+            "held out of all. Name them as <set>/<stem> to tell them apart.",
+            *(len(shared), printable(min(shared))),
+        )
+    return [dataset.without(names) for dataset in datasets], held_out
+
+
+def samples_in_turn(
+    datasets: Sequence[Dataset], min_share: float = 0.0, left_out: list[str] | None = None
+) -> Iterator[Sample]:
+    """The objects of several data sets, one of each in turn; see `Dataset.samples`."""
+    waiting = [dataset.samples(min_share, left_out) for dataset in datasets]
+    while waiting:
+        for samples in list(waiting):
+            sample = next(samples, None)
+            if sample is None:
+                waiting.remove(samples)
+            else:
+                yield sample

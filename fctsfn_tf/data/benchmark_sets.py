@@ -12,8 +12,9 @@ import numpy as np
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, AnnotatedImage, Dataset
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.data.objects import Objects
+from fctsfn_tf.data.readers.coco import read_coco_file
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import read_json
+from fctsfn_tf.images.mask_levels import MaskKind
 
 # The paper's test data of Microsoft COCO (§4.1): so many images of each of the 80 categories.
 COCO_IMAGES_PER_CATEGORY = 20
@@ -59,21 +60,16 @@ def sample_per_category(dataset: Dataset, count: int = COCO_IMAGES_PER_CATEGORY)
         raise InputError(
             f"Only the layout coco has categories. Name a COCO directory. Received {dataset.kind}."
         )
-    content = read_json(dataset.images[0].annotation_path)
-    files = {
-        image["id"]: str(Path(image["file_name"]).with_suffix("")) for image in content["images"]
-    }
+    content = read_coco_file(dataset.images[0].annotation_path)
     by_name = {image.name: image for image in dataset.images}
-    numbers: dict[object, int] = {}
     found: dict[object, dict[str, list[int]]] = {}
-    for annotation in content["annotations"]:
-        image_id = annotation["image_id"]
-        if annotation.get("iscrowd") or files.get(image_id) not in by_name:
-            continue
-        # As `coco_objects` numbers them.
-        numbers[image_id] = numbers.get(image_id, 0) + 1
-        of_category = found.setdefault(annotation["category_id"], {})
-        of_category.setdefault(files[image_id], []).append(numbers[image_id])
+    for image in content.images:
+        name = str(Path(image["file_name"]).with_suffix(""))
+        objects = [one for one in content.annotations[image["id"]] if not one.get("iscrowd")]
+        for number, annotation in enumerate(objects, start=1):  # as `coco_objects` numbers them
+            of_category = found.setdefault(annotation["category_id"], {})
+            if name in by_name:
+                of_category.setdefault(name, []).append(number)
     rng = np.random.default_rng(0)
     images = []
     for category in sorted(found):
@@ -115,7 +111,10 @@ FOLDER = BenchmarkSet("folder", min_share=MIN_OBJECT_SHARE)
 
 
 def open_benchmark_set(
-    name: str | None, directory: str | Path, split: str | None = None
+    name: str | None,
+    directory: str | Path,
+    split: str | None = None,
+    masks: MaskKind | None = None,
 ) -> Dataset:
     """The photographs of a benchmark set.
 
@@ -123,12 +122,13 @@ def open_benchmark_set(
         name: a key of `BENCHMARK_SETS`; None for any directory that `open_dataset` knows.
         directory: the set's own, or one that holds it in a folder of its name.
         split: instead of the set's own list.
+        masks: see `open_dataset`.
 
     Raises:
         InputError: no such set; and see `open_dataset`.
     """
     if name is None:
-        return open_dataset(directory, split=split)
+        return open_dataset(directory, split=split, masks=masks)
     if name not in BENCHMARK_SETS:
         raise InputError(
             f"`dataset` must be one of {', '.join(BENCHMARK_SETS)}. Received {name!r:.40}."
@@ -136,6 +136,9 @@ def open_benchmark_set(
     benchmark_set = BENCHMARK_SETS[name]
     inner = Path(directory) / name
     dataset = open_dataset(
-        inner if inner.is_dir() else directory, benchmark_set.kind, split or benchmark_set.split
+        inner if inner.is_dir() else directory,
+        benchmark_set.kind,
+        split or benchmark_set.split,
+        masks,
     )
     return benchmark_set.sample(dataset) if benchmark_set.sample else dataset

@@ -25,6 +25,9 @@ from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, printable
 
+# Counts up where readers make other pixels or masks of the same files.
+READERS = 2
+
 
 class ImageCache(Protocol):
     """Anything that reads annotated photographs, faster the second time."""
@@ -105,7 +108,7 @@ class DiskCache:
 
 
 def _fingerprint(image: AnnotatedImage) -> str:
-    digest = hashlib.sha256(image.name.encode())
+    digest = hashlib.sha256(f"{READERS}|{image.meaning}|{image.name}".encode())
     for path in (image.image_path, image.annotation_path):
         try:
             status = path.stat()

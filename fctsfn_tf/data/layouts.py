@@ -5,9 +5,12 @@
 - `voc`: Pascal VOC: JPEGImages/, SegmentationObject/ (palette PNG), ImageSets/Segmentation/*.txt;
 - `sbd`: SBD: img/, inst/*.mat, train.txt, val.txt;
 - `davis`: DAVIS: JPEGImages/480p/<sequence>/, Annotations/480p/<sequence>/, ImageSets/…/*.txt;
-- `coco`: COCO: annotations/instances_<split>.json and <split>/ (or images/<split>/, images/), or
-  one COCO file beside images/;
-- `labelme`: photographs, each with its .json beside it or in a folder of its own;
+- `coco`: COCO: annotations/instances_<split>.json and <split>/ (or images/<split>/, images/), a
+  COCO file beside images/ (CVAT, Label Studio), or a folder of photographs and one COCO file for
+  each split (Roboflow);
+- `isat`: photographs, each with the .json of ISAT;
+- `labelme`: photographs, each with its .json beside it or in a folder of its own, as labelme and
+  X-AnyLabeling write them;
 - `folder`: photographs and masks with the same stem, in images/ and labels/ or masks/; so do
   GrabCut (data_GT/ and boundary_GT/), Berkeley (images/ and masks/) and the 345 frames of DAVIS
   (img/ and gt/) come. Several masks of one photograph are <stem>#<n> or <stem>_<n>.
@@ -18,12 +21,15 @@ Nothing is left out for being small, unless `Dataset.samples` is asked to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
-from fctsfn_tf.data.readers import coco, davis, folders, labelme, sbd, voc
+from fctsfn_tf.data.readers import coco, davis, folders, isat, labelme, sbd, voc
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
+from fctsfn_tf.images.mask_levels import MaskKind
 
 # In the order in which they are looked for.
 LAYOUTS = {
@@ -31,6 +37,7 @@ LAYOUTS = {
     "sbd": sbd.LAYOUT,
     "davis": davis.LAYOUT,
     "coco": coco.LAYOUT,
+    "isat": isat.LAYOUT,
     "labelme": labelme.LAYOUT,
     "folder": folders.LAYOUT,
 }
@@ -39,23 +46,38 @@ SHOWN_NAMES = 8
 
 
 def open_dataset(
-    directory: str | Path, kind: str | None = None, split: str | None = None
+    directory: str | Path,
+    kind: str | None = None,
+    split: str | None = None,
+    masks: MaskKind | None = None,
 ) -> Dataset:
-    """A data set in one of the layouts that the head of this module lists. No pixel is read yet.
+    """A data set in one of the layouts that the head of this module lists.
+
+    No photograph is read yet, and of masks only some of a folder's, to tell what they are.
 
     Args:
         directory: the data set, or an archive's folder around it (VOCdevkit, benchmark_RELEASE, …).
         kind: the layout, a key of `LAYOUTS`; None to recognise it.
         split: the name of a list that the layout has ("train", "val", …); None takes all
             photographs that have masks.
+        masks: for the layout "folder", what the masks are: "object", one in white each, or
+            "labels", maps of objects' numbers; None to look at them (`mask_images`).
 
     Raises:
-        InputError: no such directory, no layout that is known, no such list, or a photograph
-            without its mask.
+        InputError: no such directory, no layout that is known, no such list, a photograph without
+            its mask, or `masks` for a layout that knows what its masks are.
     """
     known, inner = _recognised(Path(directory), kind)
     layout = LAYOUTS[known]
-    return _checked(known, layout.read(inner, split), Path(directory), layout.is_empty_allowed)
+    read = layout.read
+    if masks is not None:
+        if known != "folder" or masks not in get_args(MaskKind):
+            raise InputError(
+                f"`masks` must be one of {', '.join(get_args(MaskKind))}, for the layout folder. "
+                f"Leave it out. Received {masks!r:.40} for the layout {known}."
+            )
+        read = partial(folders.read_folder, masks=masks)
+    return _checked(known, read(inner, split), Path(directory), layout.is_empty_allowed)
 
 
 def list_splits(directory: str | Path, kind: str | None = None) -> list[str]:
@@ -65,8 +87,7 @@ def list_splits(directory: str | Path, kind: str | None = None) -> list[str]:
         InputError: no such directory, or no layout that is known.
     """
     known, inner = _recognised(Path(directory), kind)
-    paths = (path for pattern in LAYOUTS[known].lists for path in inner.glob(pattern))
-    return sorted({path.stem.removeprefix("instances_") for path in paths})
+    return sorted(set(LAYOUTS[known].lists(inner)))
 
 
 def _recognised(directory: Path, kind: str | None) -> tuple[str, Path]:
@@ -111,4 +132,4 @@ def _checked(
             f"{len(missing)} photographs are missing. Check that the archive is complete. "
             f"The first is {printable(missing[0].image_path)}."
         )
-    return Dataset(kind, tuple(images), is_empty_allowed)
+    return Dataset(kind, tuple(images), is_empty_allowed, directory)

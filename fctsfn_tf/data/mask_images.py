@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,42 +11,108 @@ import numpy as np
 from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
-from fctsfn_tf.images.image_io import has_palette_of_colours, open_image
-from fctsfn_tf.images.masks import VOID, checked_index_map
+from fctsfn_tf.images.mask_levels import (
+    MaskKind,
+    MaskValues,
+    Verdict,
+    judged,
+    one_object,
+    read_mask_values,
+)
+from fctsfn_tf.images.masks import checked_index_map
 
-# Grey values of a mask of one object; the middle one is GrabCut's band that nobody is sure of.
-MASK_IGNORE, MASK_OBJECT = 128, 255
+# So many files of a folder are looked at to tell what they are, evenly spread.
+LOOKED_AT = 64
+LOG = logging.getLogger(__name__)
 
 
 def read_index_map(path: str | Path) -> Objects:
-    """The objects of an 8-bit image of one channel or palette: 0 background, ids, `VOID` ignored.
+    """The objects of an image whose numbers are theirs: 0 background, `VOID` ignored.
 
     Raises:
         InputError: not such an image.
     """
-    return _objects_of_index(_read_index(path))
+    return read_mask_file(path, "labels")
 
 
-def read_mask_file(path: str | Path) -> Objects:
+def read_mask_file(path: str | Path, kind: MaskKind | None = None) -> Objects:
     """The objects of a mask file, whichever of these it is.
 
-    - a palette image in colours: an index map, as Pascal VOC and `index_png` write it;
-    - 0 and 255, with 128 where nobody is sure (GrabCut): one object;
-    - 0 and 1: one object;
-    - other whole numbers: an index map, with 255 ignored.
+    - "object", one object in white: 0 and 255, with 128 where nobody is sure (GrabCut), 0 and 1,
+      smoothed edges and JPEG, of which the brighter half counts;
+    - "labels", an index map: a palette image in colours, as Pascal VOC and `index_png` write it, or
+      other whole numbers, with 255 (of 16 bits 65535) ignored.
 
-    A grey image with three equal channels is taken as one channel.
+    Args:
+        path: see `mask_levels.read_mask_values`.
+        kind: None to judge by its numbers.
 
     Raises:
-        InputError: not an 8-bit image, or one in colours without a palette.
+        InputError: not a mask, or not one of that kind.
     """
-    image = open_image(path)
-    values = _read_index(path)
-    if has_palette_of_colours(image):
-        return _objects_of_index(values)
-    if MASK_OBJECT in values and np.isin(values, (0, MASK_IGNORE, MASK_OBJECT)).all():
-        return Objects({1: values == MASK_OBJECT}, values == MASK_IGNORE)
-    return _objects_of_index(values)
+    try:
+        mask = read_mask_values(path)
+        verdict = judged(mask)
+        if verdict.problem:
+            raise InputError(f"{verdict.problem} It looks like a map of objects' numbers.")
+        _check_kind(verdict, kind)
+    except InputError as error:
+        name, message = printable(path), str(error)
+        raise InputError(message if name in message else f"{name}: {message}") from None
+    if (kind or verdict.kind) == "object":
+        pixels, unsure = one_object(mask)
+        return Objects({1: pixels} if pixels.any() else {}, unsure)
+    return _objects_of_index(mask)
+
+
+def kind_of_folder(paths: Sequence[Path], folder: Path) -> MaskKind | None:
+    """What the masks of a folder are, judged together; None where each is to be judged alone.
+
+    One line is logged where that is an assumption, and how to say otherwise.
+
+    Args:
+        paths: of the masks; `LOOKED_AT` of them are looked at. Broken ones do not count.
+        folder: for the message.
+    """
+    verdicts = _verdicts(paths)
+    objects = [verdict for verdict in verdicts if verdict.kind == "object"]
+    labels = [verdict for verdict in verdicts if verdict.kind == "labels"]
+    smoothed = [verdict for verdict in objects if verdict.is_smoothed]
+    name = printable(folder)
+    if objects and labels:
+        kind: MaskKind | None = "labels" if any(one.has_void for one in labels) else None
+        meaning = (
+            "255 is taken as pixels to be ignored in all of them (masks='object', --masks object, "
+            "if each shows one object)"
+            if kind
+            else "each is taken for itself (masks='labels' or 'object', --masks, for all)"
+        )
+        LOG.warning(
+            "%s: of %d masks looked at, %d are black and white and %d number their objects; %s.",
+            *(name, len(verdicts), len(objects), len(labels), meaning),
+        )
+        return kind
+    if smoothed:
+        LOG.warning(
+            "%s: of %d masks looked at, %d have smoothed or JPEG edges; all are taken as one "
+            "object each, whose pixels are the brighter half (masks='labels', --masks labels, if "
+            "their numbers are those of objects).",
+            *(name, len(verdicts), len(smoothed)),
+        )
+    if objects:
+        return "object"
+    return "labels" if labels else None
+
+
+def tell_if_all_is_void(paths: Sequence[Path], folder: Path) -> None:
+    """Log one line if index maps hold 0 and 255 alone, so that everything would be ignored."""
+    verdicts = [verdict for verdict in _verdicts(paths) if verdict.kind is not None]
+    if verdicts and all(verdict.kind == "object" for verdict in verdicts):
+        LOG.warning(
+            "%s: the masks looked at hold no number of an object, and 255 is ignored there "
+            "(masks='object', --masks object, if white is the object).",
+            printable(folder),
+        )
 
 
 def objects_of_labels(labels: np.ndarray) -> Objects:
@@ -53,27 +121,41 @@ def objects_of_labels(labels: np.ndarray) -> Objects:
     Raises:
         InputError: another shape or numbers.
     """
-    return _objects_of_index(checked_index_map(labels))
+    return _objects_of_index(MaskValues(checked_index_map(labels)))
 
 
-def _read_index(path: str | Path) -> np.ndarray:
-    """(H, W) uint8 values of an image of one channel, or of three equal ones."""
-    image = open_image(path)
-    if image.mode == "1":
-        image = image.convert("L")
-    values = np.asarray(image)
-    if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
-        values = values[..., 0]
-    if values.ndim != 2 or values.dtype != np.uint8:
+def _verdicts(paths: Sequence[Path]) -> list[Verdict]:
+    verdicts = []
+    for index in np.unique(np.linspace(0, len(paths) - 1, min(len(paths), LOOKED_AT)).astype(int)):
+        try:
+            verdicts.append(judged(read_mask_values(paths[index])))
+        except InputError:  # it is named where it is read
+            continue
+    return verdicts
+
+
+def _check_kind(verdict: Verdict, kind: MaskKind | None) -> None:
+    """Refuse a mask that is clearly not what it is to be.
+
+    Raises:
+        InputError: see above.
+    """
+    if kind == "object" and verdict.kind == "labels":
         raise InputError(
-            "A mask must be an 8-bit image of one channel or with a palette. Save it as a grey or "
-            f"indexed PNG. Received mode {image.mode} in {printable(path)}."
+            "A mask of one object must be black and white. It numbers several objects; its folder "
+            "or `masks` says that each shows one."
         )
-    return values
+    if kind == "labels" and verdict.is_smoothed:
+        raise InputError(
+            "A map of objects' numbers must not be smoothed or a JPEG. Save it as a PNG, or say "
+            "that it shows one object in white (masks='object', --masks object)."
+        )
 
 
-def _objects_of_index(values: np.ndarray) -> Objects:
-    # Several times as quick as np.unique.
-    ids = [int(value) for value in np.flatnonzero(np.bincount(values.ravel()))]
-    ids = [value for value in ids if value not in (0, VOID)]
-    return Objects({number: values == number for number in ids}, values == VOID)
+def _objects_of_index(mask: MaskValues) -> Objects:
+    values, void = mask.values, mask.void
+    # Several times as quick as np.unique, where the numbers are small.
+    small = values.max(initial=0) <= 1 << 16
+    ids = np.flatnonzero(np.bincount(values.ravel())) if small else np.unique(values)
+    numbers = [int(value) for value in ids if value not in (0, void)]
+    return Objects({number: values == number for number in numbers}, values == void)

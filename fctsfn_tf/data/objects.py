@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.images.image_io import turned_upright
+
 
 @dataclass(frozen=True)
 class Objects:
@@ -21,3 +24,13 @@ class Objects:
     masks: dict[int, np.ndarray]
     ignore: np.ndarray
     others: tuple[np.ndarray, ...] = ()
+
+    def upright(self, orientation: int) -> Objects:
+        """The same objects, turned as a photograph's EXIF orientation turns its pixels."""
+        masks = {key: turned_upright(mask, orientation) for key, mask in self.masks.items()}
+        others = tuple(turned_upright(mask, orientation) for mask in self.others)
+        return Objects(masks, turned_upright(self.ignore, orientation), others)
+
+
+class WrongSize(InputError):
+    """Masks have not the size of their photograph."""

@@ -37,6 +37,8 @@ from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
 from fctsfn_tf.data.layouts import LAYOUTS, list_splits, open_dataset
 from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.images.deep_files import is_deep_png
+from fctsfn_tf.images.image_io import END_OF_IMAGE
 
 try:
     import tensorflow_datasets as tfds
@@ -224,7 +226,7 @@ def dataset_of(builder: ObjectMasks, split: str) -> Dataset:
         RecordedImage(name, folder / name, Path(builder.data_dir), None, source, number)
         for number, name in enumerate(names[split])
     ]
-    return Dataset(kind, tuple(images), LAYOUTS[kind].is_empty_allowed)
+    return Dataset(kind, tuple(images), LAYOUTS[kind].is_empty_allowed, folder)
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,8 @@ def _is_plain(path: Path) -> bool:
     try:
         with Image.open(path, formats=("JPEG", "PNG")) as image:
             upright = image.getexif().get(ORIENTATION, 1) == 1
-            return image.mode == "RGB" and upright and not image.info.get("icc_profile")
+            is_plain = image.mode == "RGB" and upright and not image.info.get("icc_profile")
+        is_whole = path.suffix.lower() == ".png" or path.read_bytes().endswith(END_OF_IMAGE)
+        return is_plain and is_whole and not is_deep_png(path)
     except OSError:  # another format; whether it is broken is seen where its pixels are read
         return False

@@ -1,4 +1,4 @@
-"""Masks as the annotation files of other tools: COCO and labelme.
+"""Masks as the annotation files of other tools: COCO, labelme, YOLO, SVG.
 
 Every function returns the bytes of one whole file, which `mask_files.save` writes. All positions
 are in pixels of the upright photograph, as `read_image` returns it.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from xml.sax.saxutils import escape
 
 import numpy as np
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images.masks import bounding_box, object_masks
-from fctsfn_tf.images.polygons import mask_polygons
+from fctsfn_tf.files import printable
+from fctsfn_tf.images.masks import bounding_box, object_masks, voc_palette
+from fctsfn_tf.images.polygons import POLYGON_TOLERANCE, joined, mask_outlines, mask_polygons
 from fctsfn_tf.images.run_lengths import encode_rle
 
 DEFAULT_NAME = "object"
@@ -28,9 +30,9 @@ def coco_json(
 
     Every object that is not empty is one annotation; its `segmentation` is the exact mask as
     compressed run lengths, `area` its pixels and `bbox` [x, y, width, height] of whole pixels. An
-    additional key `polygons` holds the outlines, [[x, y, x, y, ...], ...] (see `mask_polygons`),
-    for tools that want polygons; readers of COCO skip it. `iscrowd` is 0 throughout: each
-    annotation is one object, and 1 would make evaluators ignore it.
+    additional key `polygons` holds polygons, [[x, y, x, y, ...], ...] (see `mask_polygons`), for
+    tools that want these; filled by pycocotools they are the mask, too. Readers of COCO skip it.
+    `iscrowd` is 0 throughout: each annotation is one object, and 1 would make evaluators ignore it.
 
     Args:
         masks: see `object_masks`; the annotation of object i has id i.
@@ -57,9 +59,14 @@ def coco_json(
 def labelme_json(
     masks: np.ndarray | Sequence[np.ndarray], image_path: str, names: Sequence[str] = ()
 ) -> bytes:
-    """A labelme file: every part of every object is a polygon (see `mask_polygons`).
+    """A labelme file: every object is one or more polygons (see `mask_polygons`), to be edited.
 
-    The polygons of object i share the `group_id` i. The pixels are not put into the file.
+    They stray from the pixels' edges by up to `POLYGON_TOLERANCE`, so that a person has few corners
+    to move. The polygons of object i share the `group_id` i. The pixels are not put into the file.
+
+    labelme's own converters (Pillow's `ImageDraw.polygon`) fill every pixel that an outline
+    touches, so they make objects about a pixel wider to the right and below. What reads the centres
+    of pixels, as `open_dataset` does, gets the mask within the tolerance.
 
     Args:
         masks: see `object_masks`.
@@ -80,7 +87,7 @@ def labelme_json(
         for number, (mask, name) in enumerate(
             zip(objects, _checked_names(names, len(objects)), strict=True), start=1
         )
-        for polygon in mask_polygons(mask)
+        for polygon in mask_polygons(mask, POLYGON_TOLERANCE)
     ]
     content = {
         "version": LABELME_VERSION,
@@ -92,6 +99,71 @@ def labelme_json(
         "imageWidth": width,
     }
     return _json(content)
+
+
+def yolo_txt(
+    masks: np.ndarray | Sequence[np.ndarray],
+    names: Sequence[str] = (),
+    classes: Sequence[str] = (),
+) -> bytes:
+    """A label file of YOLO segmentation (Ultralytics): a line "class x y x y …" for each object.
+
+    Positions are shares of the photograph's width and height. An object of several pieces is one
+    line (see `polygons.joined`), as Ultralytics itself converts COCO. Empty objects have none.
+
+    Args:
+        masks: see `object_masks`.
+        names: one per object; an empty or no name is "object".
+        classes: the names in the order of their numbers, from 0; by default those of `names`.
+
+    Raises:
+        InputError: a name is not among `classes`.
+    """
+    objects = object_masks(masks)
+    names = _checked_names(names, len(objects))
+    numbers = {name: number for number, name in enumerate(classes or dict.fromkeys(names))}
+    if missing := set(names) - set(numbers):
+        raise InputError(
+            "`classes` must hold every object's name. Add what is missing. "
+            f"Received none for {printable(min(missing)):.60}."
+        )
+    height, width = objects[0].shape
+    lines = [
+        f"{numbers[name]} "
+        + " ".join(
+            f"{value:.6f}"
+            for value in (joined(mask_polygons(mask)) / (width, height)).ravel().tolist()
+        )
+        for mask, name in zip(objects, names, strict=True)
+        if mask.any()
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def svg(masks: np.ndarray | Sequence[np.ndarray], names: Sequence[str] = ()) -> bytes:
+    """An SVG picture of the photograph's size: a path for each object, exactly along the pixels'
+    edges, with its holes.
+
+    Args:
+        masks: see `object_masks`; object i has the id "object-i", and the i-th of VOC's colours.
+        names: one per object, which becomes its title; an empty or no name is "object".
+    """
+    objects = object_masks(masks)
+    height, width = objects[0].shape
+    paths = []
+    for number, (mask, name) in enumerate(
+        zip(objects, _checked_names(names, len(objects)), strict=True), start=1
+    ):
+        rings = [" ".join(f"{x} {y}" for x, y in ring.tolist()) for ring in mask_outlines(mask)]
+        colour = "".join(f"{value:02x}" for value in voc_palette()[number])
+        paths.append(
+            f'<path id="object-{number}" fill="#{colour}" fill-opacity="0.5" fill-rule="evenodd" '
+            f'd="{" ".join(f"M{ring}Z" for ring in rings)}">'
+            f"<title>{escape(printable(name))}</title></path>"
+        )
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', *paths, "</svg>"]
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _annotation(mask: np.ndarray) -> dict:

@@ -8,9 +8,13 @@ import numpy as np
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, check_writable, printable
-from fctsfn_tf.images.image_io import has_palette_of_colours, open_image
+from fctsfn_tf.images.image_io import open_image
+from fctsfn_tf.images.mask_levels import one_object, read_mask_values
 from fctsfn_tf.images.masks import VOID
 from fctsfn_tf.images.png_files import PNG_SIGNATURE
+
+# How the contents of files begin; those of .txt begin with numbers.
+STARTS = {".png": PNG_SIGNATURE, ".json": b"{", ".svg": b"<svg"}
 
 
 def check_output(path: str | Path, suffix: str, overwrite: bool) -> None:
@@ -28,22 +32,23 @@ def check_output(path: str | Path, suffix: str, overwrite: bool) -> None:
 
 
 def save(path: str | Path, content: bytes, overwrite: bool = False) -> None:
-    """Write what a `…_png` or `…_json` function returned; whole or not at all.
+    """Write what a `…_png`, `…_json`, `…_txt` or `svg` function returned; whole or not at all.
 
     Raises:
-        InputError: the path does not end in .png or .json as the content asks, the file exists and
-            `overwrite` is False, or it cannot be written.
+        InputError: the path does not end as the content asks, the file exists and `overwrite` is
+            False, or it cannot be written.
     """
-    check_output(path, ".png" if content.startswith(PNG_SIGNATURE) else ".json", overwrite)
+    starts = (suffix for suffix, start in STARTS.items() if content.startswith(start))
+    check_output(path, next(starts, ".txt"), overwrite)
     atomic_write(path, lambda file: file.write(content), overwrite)
 
 
 def read_mask(path: str | Path, height: int, width: int) -> np.ndarray:
     """The mask in an image file, to start from.
 
-    Taken are: an image with transparency (a cut-out), whose object is what is at least half opaque;
-    an index image with a palette of colours, whose object is every index but 0 and `VOID`; else a
-    grey image, whose object is what is at least half white, or, if it holds 0 and 1 alone, the 1.
+    Taken are all that `mask_levels.read_mask_values` takes. Where colours number objects, the
+    object is every number but 0 and void; else it is what is at least half white, or, if the file
+    holds 0 and 1 alone, the 1.
 
     Args:
         path: an image file.
@@ -61,29 +66,18 @@ def read_mask(path: str | Path, height: int, width: int) -> np.ndarray:
             f"A mask must have its photograph's size, {width} × {height} pixels. Export it at full "
             f"size. {printable(path)} has {image.width} × {image.height}."
         )
-    if image.has_transparency_data:
-        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
-        if alpha.min() < 255:
-            return alpha >= 128
-    if has_palette_of_colours(image):
-        index = np.asarray(image)
-        return (index != 0) & (index != VOID)
-    if image.mode in ("P", "LA", "RGBA"):
-        image = image.convert("RGB")
-    return _mask_of_grey(np.asarray(image), path)
-
-
-def _mask_of_grey(pixels: np.ndarray, path: str | Path) -> np.ndarray:
-    is_coloured = pixels.ndim == 3 and (pixels.shape[2] != 3 or (pixels != pixels[..., :1]).any())
-    if is_coloured or pixels.dtype.kind == "f":
+    try:
+        mask = None if image.mode == "F" else read_mask_values(path)
+    except InputError:
+        mask = None
+    if mask is None:
         raise InputError(
             "A mask must be black and white, a palette image or a cut-out with transparency. "
             f"{printable(path)} has colours or fractions; is it an overlay or a probability?"
         )
-    pixels = pixels[..., 0] if pixels.ndim == 3 else pixels
-    if pixels.dtype == bool:
-        return pixels
-    if pixels.max() <= 1:
-        return pixels > 0
-    half = 1 << (15 if pixels.dtype.itemsize > 1 else 7)
-    return pixels >= half
+    if mask.are_numbers:
+        return one_object(mask)[0]
+    highest = mask.values.max()
+    if highest <= 1:
+        return mask.values > 0
+    return mask.values >= (128 if highest <= VOID else 1 << 15)

@@ -13,30 +13,80 @@ import numpy as np
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.masks import bounding_box, checked_mask
 
-# Polygons stray from the pixels' edges by at most this many pixels. More than √½ turns the stairs
-# of a slanted edge into one line.
+# For polygons that a person edits: they stray from the pixels' edges by at most this many pixels.
+# More than √½ turns the stairs of a slanted edge into one line.
 POLYGON_TOLERANCE = 0.75
+# No corner lies so many pixels away; beyond, numbers would overflow.
+FARTHEST = 1e9
 
 
-def mask_polygons(mask: np.ndarray) -> list[np.ndarray]:
-    """The outlines of a mask's parts, one polygon per part (pixels that touch at a corner join).
+def mask_polygons(mask: np.ndarray, tolerance: float = 0.0) -> list[np.ndarray]:
+    """Polygons that share a mask's pixels between them, each simple: without holes, and without a
+    point or an edge that it meets twice.
 
-    Polygons run along the pixels' edges, within `POLYGON_TOLERANCE` pixels. Polygon formats know no
-    holes, so each hole is cut into its part's outline by a slit of no width: filling the polygon
-    leaves the hole free.
+    Polygon formats know no holes, so a part with holes is cut into pieces along columns of pixels,
+    and pixels that touch at a corner only are pieces of their own. Polygons run along the pixels'
+    edges, so that filling them gives the mask back, by `polygon_mask` and by pycocotools.
+
+    Args:
+        mask: bool (H, W).
+        tolerance: how far they may stray from these edges, in pixels, to have fewer corners.
+
+    Returns:
+        Per piece (N, 2) int64 of (x, y), N ≥ 3; none for an empty mask.
+    """
+    waiting = [(checked_mask(mask), 0, 0)]
+    polygons = []
+    while waiting:
+        region, top, left = waiting.pop()
+        for piece, row, col in _parts(region):
+            outline, cut = _outline(piece)
+            if cut is None:
+                corner = np.array((left + col, top + row))
+                polygons.append(_simplified(outline, tolerance) + corner)
+            else:
+                waiting.append((piece[:, :cut], top + row, left + col))
+                waiting.append((piece[:, cut:], top + row, left + col + cut))
+    return polygons
+
+
+def mask_outlines(mask: np.ndarray) -> list[np.ndarray]:
+    """Closed rings along the pixels' edges, outlines and holes: filled by the even–odd rule they
+    are exactly the mask.
 
     Args:
         mask: bool (H, W).
 
     Returns:
-        Per part (N, 2) int64 of (x, y), N ≥ 3; none for an empty mask.
+        Per ring (N, 2) int64 of (x, y).
     """
-    outlines, holes = _edge_rings(checked_mask(mask))
-    polygons = []
-    for part, outline in outlines.items():
-        polygon = _simplified(outline)
-        polygons.append(_with_slits(polygon, [_simplified(hole) for hole in holes.get(part, [])]))
-    return polygons
+    rings, _ = _edge_rings(checked_mask(mask))
+    return [_simplified(ring, 0) for ring in rings]
+
+
+def joined(polygons: Sequence[np.ndarray]) -> np.ndarray:
+    """Several polygons as one, for formats that know one for each object: from a corner of the
+    first, lines walked once in each direction lead around the others.
+
+    By the even–odd rule such a line adds nothing. It is no simple polygon.
+
+    Args:
+        polygons: one or more, each (N, 2).
+
+    Returns:
+        (M, 2) of their type.
+    """
+    first, *others = polygons
+    detours: dict[int, list[np.ndarray]] = {}
+    for other in others:
+        corner = int(((first - other[0]) ** 2).sum(axis=1).argmin())
+        detours.setdefault(corner, []).append(
+            np.concatenate([other, other[:1], first[corner : corner + 1]])
+        )
+    pieces = []
+    for corner in range(len(first)):
+        pieces += [first[corner : corner + 1], *detours.get(corner, [])]
+    return np.concatenate(pieces)
 
 
 def polygon_mask(points: Sequence | np.ndarray, height: int, width: int) -> np.ndarray:
@@ -58,7 +108,7 @@ def polygon_mask(points: Sequence | np.ndarray, height: int, width: int) -> np.n
         corners = np.asarray(points, np.float64).reshape(-1, 2)
     except (TypeError, ValueError):
         corners = np.empty((0, 2))
-    if len(corners) < 3 or not np.isfinite(corners).all():
+    if len(corners) < 3 or not (np.abs(corners) < FARTHEST).all():  # False for NaN, too
         raise InputError(
             "A polygon must be three or more finite points (x, y). "
             f"Received {' '.join(repr(points).split()):.80}."
@@ -75,48 +125,82 @@ def polygon_mask(points: Sequence | np.ndarray, height: int, width: int) -> np.n
     return np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
 
 
-def _edge_rings(mask: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, list[np.ndarray]]]:
-    """Closed rings along the pixels' edges: per part its outline, and its holes.
+def _parts(mask: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
+    """The parts of a mask whose pixels hang together at their edges, each as (mask, row, col): cut
+    to its box, and where that lies."""
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    parts = []
+    for number, (col, row, width, height, _) in enumerate(boxes[1:], start=1):
+        parts.append((labels[row : row + height, col : col + width] == number, row, col))
+    return parts
+
+
+def _outline(part: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """The outline of a part, and the column at which to cut it where it has holes.
+
+    The cut runs along the left end of the middle hole, which then is open.
+    """
+    rings, is_hole = _edge_rings(part)
+    lefts = sorted(int(ring[:, 0].min()) for ring, hole in zip(rings, is_hole, strict=True) if hole)
+    return rings[is_hole.index(False)], lefts[len(lefts) // 2] if lefts else None
+
+
+def _edge_rings(mask: np.ndarray) -> tuple[list[np.ndarray], list[bool]]:
+    """Closed rings along the pixels' edges, and whether each is a hole's.
 
     OpenCV walks through the centres of border pixels. On the mask at twice its size these are
     quarter pixels inside the edge, and rounding them outwards gives the edge itself.
     """
     if not mask.any():
-        return {}, {}
-    top, left, bottom, right = bounding_box(mask)
+        return [], []
+    top, left, bottom, right = bounding_box(np.ascontiguousarray(mask))
     box = mask[top:bottom, left:right].astype(np.uint8)
     doubled = box.repeat(2, axis=0).repeat(2, axis=1)
     contours, hierarchy = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outlines: dict[int, np.ndarray] = {}
-    holes: dict[int, list[np.ndarray]] = {}
-    for number, (contour, parent) in enumerate(zip(contours, hierarchy[0][:, 3], strict=True)):
+    rings = []
+    for contour in contours:
         ring = (contour[:, 0].astype(np.int64) + 1) // 2
-        ring = ring[(ring != np.roll(ring, 1, axis=0)).any(axis=1)] + (left, top)
-        if parent < 0:
-            outlines[number] = ring
-        else:
-            holes.setdefault(int(parent), []).append(ring)
-    return outlines, holes
+        rings.append(ring[(ring != np.roll(ring, 1, axis=0)).any(axis=1)] + (left, top))
+    return rings, (hierarchy[0][:, 3] >= 0).tolist()
 
 
-def _simplified(ring: np.ndarray) -> np.ndarray:
-    """`ring` with fewer corners (Douglas–Peucker); as it is where nothing would be left of it."""
-    short = cv2.approxPolyDP(ring.astype(np.int32)[:, None], POLYGON_TOLERANCE, closed=True)[:, 0]
-    return short.astype(np.int64) if len(short) >= 3 else ring
+def _simplified(ring: np.ndarray, tolerance: float) -> np.ndarray:
+    """`ring` with fewer corners (Douglas–Peucker); less those at which it goes straight on alone
+    where it would meet itself."""
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    exact = ring[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
+    if not tolerance:
+        return exact
+    short = cv2.approxPolyDP(exact.astype(np.int32)[:, None], tolerance, closed=True)[:, 0]
+    return short.astype(np.int64) if len(short) >= 3 and _is_simple(short) else exact
 
 
-def _with_slits(outline: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
-    """`outline` with a detour around each hole, from the corner that is nearest to it.
+def _is_simple(polygon: np.ndarray) -> bool:
+    """Whether no two edges of a polygon meet, neighbours at their common corner excepted."""
+    starts, ends = polygon, np.roll(polygon, -1, axis=0)
+    order = np.argsort(np.minimum(starts[:, 0], ends[:, 0]))
+    lefts = np.minimum(starts[:, 0], ends[:, 0])[order]
+    rights = np.maximum(starts[:, 0], ends[:, 0])
+    last = len(polygon) - 1
+    for place, edge in enumerate(order):
+        others = order[place + 1 : np.searchsorted(lefts, rights[edge], side="right")]
+        apart = np.abs(others - edge)
+        others = others[(apart > 1) & (apart < last)]
+        if _meet(starts[edge], ends[edge], starts[others], ends[others]).any():
+            return False
+    return True
 
-    A slit is walked once in each direction, so it adds nothing to a filled polygon, even where it
-    crosses another hole.
-    """
-    detours: dict[int, list[np.ndarray]] = {}
-    for hole in holes:
-        corner = int(((outline - hole[0]) ** 2).sum(axis=1).argmin())
-        detour = np.concatenate([hole, hole[:1], outline[corner : corner + 1]])
-        detours.setdefault(corner, []).append(detour)
-    pieces = []
-    for corner in range(len(outline)):
-        pieces += [outline[corner : corner + 1], *detours.get(corner, [])]
-    return np.concatenate(pieces)
+
+def _meet(start: np.ndarray, end: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Whether the edge from `start` to `end` meets each of the others, (N,) bool."""
+
+    def side(a: np.ndarray, b: np.ndarray, point: np.ndarray) -> np.ndarray:
+        along, to = b - a, point - a
+        return np.sign(along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0])
+
+    crosses = side(start, end, starts) * side(start, end, ends) <= 0
+    crosses &= side(starts, ends, start) * side(starts, ends, end) <= 0
+    # On one line they may yet lie apart.
+    lows, highs = np.minimum(starts, ends), np.maximum(starts, ends)
+    near = (lows <= np.maximum(start, end)) & (highs >= np.minimum(start, end))
+    return crosses & near.all(axis=1)

@@ -12,8 +12,14 @@ import numpy as np
 from fctsfn_tf.clicks.click import Click, clicks_from_points
 from fctsfn_tf.clicks.clicks_file import ObjectClicks
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
-from fctsfn_tf.images.annotation_files import coco_json, labelme_json
+from fctsfn_tf.files import atomic_write, printable
+from fctsfn_tf.images.annotation_files import (
+    DEFAULT_NAME,
+    coco_json,
+    labelme_json,
+    svg,
+    yolo_txt,
+)
 from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.images.mask_files import check_output, read_mask, save
 from fctsfn_tf.images.overlay import overlay_png
@@ -29,7 +35,14 @@ OUTPUT_SUFFIXES = {
     "probability": ".png",
     "coco": ".json",
     "labelme": ".json",
+    "yolo": ".txt",
+    "svg": ".svg",
 }
+# These are named as their photograph, as their tools expect it; others have their kind before the
+# suffix.
+NAMED_AS_PHOTOGRAPH = ("yolo", "svg")
+# Where YOLO's tools look for the names of the classes, one a line.
+CLASSES_NAME = "classes.txt"
 
 
 @dataclass(frozen=True)
@@ -41,12 +54,14 @@ class Job:
         objects: at least one; their numbers become those of the index PNG and of COCO.
         outputs: a path per kind of `OUTPUT_SUFFIXES`.
         start_mask: a file to start from (`mask_files.read_mask`), for one object only.
+        classes: the objects' names in the order of YOLO's class numbers; by default, as they come.
     """
 
     photograph: Path
     objects: Sequence[ObjectClicks]
     outputs: dict[str, Path]
     start_mask: Path | None = None
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +93,37 @@ class Result:
 
 
 def default_outputs(image: PurePath, directory: Path, kinds: Iterable[str]) -> dict[str, Path]:
-    """`directory`/<stem>.<kind>.png or .json per kind; folders within `image` stay folders."""
+    """`directory`/<stem>.<kind>.png or .json per kind, <stem>.txt for YOLO, <stem>.svg; folders
+    within `image` stay folders."""
     base = directory / image.parent
-    return {kind: base / f"{image.stem}.{kind}{OUTPUT_SUFFIXES[kind]}" for kind in kinds}
+    middles = {kind: "" if kind in NAMED_AS_PHOTOGRAPH else f".{kind}" for kind in kinds}
+    return {
+        kind: base / f"{image.stem}{middle}{OUTPUT_SUFFIXES[kind]}"
+        for kind, middle in middles.items()
+    }
+
+
+def with_classes(jobs: Sequence[Job], directory: Path) -> list[Job]:
+    """The jobs with one list of YOLO's classes: that of `CLASSES_NAME` in a directory, to which
+    names that it lacks are added. So the numbers of earlier runs stay.
+
+    Raises:
+        InputError: the file cannot be read or written.
+    """
+    path = directory / CLASSES_NAME
+    try:
+        known = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{printable(path)} must be a text file of YOLO's classes, a name a line. Remove it "
+            f"to number them anew. Received {type(error).__name__}."
+        ) from None
+    names = (printable(one.name) or DEFAULT_NAME for job in jobs for one in job.objects)
+    classes = tuple(dict.fromkeys([*known, *names]))
+    if len(classes) > len(known):
+        text = "".join(f"{name}\n" for name in classes)
+        atomic_write(path, lambda file: file.write(text.encode()), overwrite=True)
+    return [replace(job, classes=classes) for job in jobs]
 
 
 def check_outputs(jobs: Sequence[Job], overwrite: bool) -> None:
@@ -224,8 +267,15 @@ def _contents(
         "labelme": lambda path: labelme_json(
             numbered, _seen_from(job.photograph, path.parent), names
         ),
+        "yolo": lambda path: yolo_txt(numbered, _yolo_names(names), job.classes),
+        "svg": lambda path: svg(numbered, names),
     }
     return {kind: makers[kind](path) for kind, path in job.outputs.items()}
+
+
+def _yolo_names(names: Sequence[str]) -> list[str]:
+    """Names as they stand in the file of classes, each on one line."""
+    return [printable(name) or DEFAULT_NAME for name in names]
 
 
 def _seen_from(photograph: Path, directory: Path) -> str:

@@ -51,7 +51,7 @@ def evaluations(monkeypatch):
 def test_evaluate(tmp_path, light, evaluations, capsys):
     assert cli.main(["evaluate", "--data", "folder"]) == 0
     ((dataset, segmenter, protocol, options),) = evaluations
-    assert dataset == (None, Path("folder"), None)
+    assert dataset == (None, Path("folder"), None, None)
     assert segmenter == Segmenter("the default")
     assert protocol == PROTOCOLS["ritm"]
     assert (options["data"], options["min_share"]) == ("folder", MIN_OBJECT_SHARE)
@@ -70,7 +70,7 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
     files = [f"--{name}={path}" for name, path in names.items()]
     assert cli.main(["evaluate", *f"{given} {more} {last}".split(), *files]) == 0
     ((dataset, segmenter, protocol, options),) = evaluations
-    assert dataset == ("voc2012", Path("DIR"), "train")
+    assert dataset == ("voc2012", Path("DIR"), "train", None)
     assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2, engine="keras")
     assert protocol == Protocol(
         "paper",

@@ -106,6 +106,7 @@ def test_every_output(folder, predictor, capsys):
     kinds = ["mask", "cutout", "overlay", "index", "probability"]
     named = [f"--{kind}=out/{kind} é.png" for kind in kinds]
     named += ["--coco=out/c.json", "--labelme=out/l.json"]
+    named += ["--yolo=out/y.txt", "--svg=out/s.svg"]
     assert cli.main(["segment", "photo.png", "--positive", "30,20", *named]) == 0
     expected = _disk(30, 20)
     for kind in ("mask", "cutout", "index"):
@@ -118,10 +119,13 @@ def test_every_output(folder, predictor, capsys):
     assert coco["annotations"][0]["area"] == expected.sum()
     labelme = json.loads((folder / "out" / "l.json").read_text())
     assert labelme["imagePath"] == "../photo.png"
+    assert (folder / "out" / "y.txt").read_text().startswith("0 0.")
+    assert (folder / "out" / "classes.txt").read_text() == "object\n"
+    assert (folder / "out" / "s.svg").read_text().startswith("<svg")
     output = capsys.readouterr().out
     assert "image part 0.250 s" in output
     assert "per click 0.030 s" in output
-    assert output.count("wrote ") == 7
+    assert output.count("wrote ") == 9
 
 
 def test_without_named_outputs_the_usual_three(folder, predictor):
@@ -331,3 +335,42 @@ def test_an_output_never_replaces_a_photograph(folder, no_predictor, capsys):
     path = _clicks_file(folder, [_click(3, 4, image=name) for name in ("b.jpg", "b.mask.png")])
     arguments = ["segment", "photos", "--clicks", path, "--output", "photos", "--force"]
     assert "photograph" in fails(capsys, *arguments)
+
+
+def test_yolo_classes_have_one_number_in_all_photographs_and_runs(folder, predictor):
+    def run(clicks, photograph="photos"):
+        path = _clicks_file(folder, clicks)
+        words = ["--clicks", path, "--output", "labels", "--formats", "yolo,svg"]
+        assert cli.main(["segment", photograph, *words]) == 0
+
+    def classes_in(name):
+        return [line.split()[0] for line in (folder / "labels" / name).read_text().splitlines()]
+
+    run([_click(30, 20, image="a.png", name="dog"), _click(9, 9, image="b.jpg", name="cat")])
+    assert (classes_in("a.txt"), classes_in("b.txt")) == (["0"], ["1"])
+    assert (folder / "labels" / "a.svg").exists()
+    run(
+        [
+            _click(9, 9, image="sub/c.png", name="bird"),
+            _click(40, 20, image="sub/c.png", name="cat"),
+            _click(20, 20, image="sub/c.png", object=9),
+        ]
+    )
+    assert classes_in("sub/c.txt") == ["2", "1", "3"]
+    run([_click(30, 20, name="bird")], "photo.png")
+    assert classes_in("photo.txt") == ["2"]
+    assert (folder / "labels" / "classes.txt").read_text() == "dog\ncat\nbird\nobject\n"
+
+
+def test_photographs_whose_names_are_composed_differently(folder, predictor, capsys):
+    decomposed, composed = "Hu\u0308ndchen", "H\u00fcndchen"
+    (folder / "photos" / "a.png").rename(folder / "photos" / "sub" / f"{decomposed}.png")
+    for name in (f"sub/{composed}.png", f"sub\\{decomposed}.png"):
+        path = _clicks_file(folder, [_click(30, 20, image=name)])
+        words = ["--clicks", path, "--output", "out", "--formats", "mask", "--force"]
+        assert cli.main(["segment", "photos", *words]) == 0
+        assert "1 segmented" in capsys.readouterr().out
+        photograph = str(folder / "photos" / "sub" / f"{decomposed}.png")
+        assert cli.main(["segment", photograph, *words]) == 0
+        capsys.readouterr()
+    assert (folder / "out" / "sub" / f"{composed}.mask.png").exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fctsfn_tf.commands import cli
 from fctsfn_tf.predict.presets import load_preset
@@ -125,6 +127,43 @@ def test_every_tenth_photograph_is_held_out_and_validated_on(
     everything = set("01234567")
     assert trained_on == [everything - {"7"}, everything - {"7"}, everything, everything - {*"23"}]
     assert [len(data.validation) for data in seen] == [2, 1, 0, 4]
+
+
+@pytest.mark.parametrize("val", [["one/3", "two/5"], {"one": ["3"], "two": ["5"]}, ["one/3", "5"]])
+def test_splits_name_set_and_stem(val, shapes_directory, tmp_path, monkeypatch, caplog):
+    seen = []
+    monkeypatch.setattr(stages, "train_compact", lambda data, *_, **__: seen.append(data))
+    for name in ("one", "two"):
+        shutil.copytree(shapes_directory, tmp_path / name)
+    splits = tmp_path / "splits.json"
+    splits.write_text(json.dumps({"val": val}))
+    words = (tmp_path / "one", tmp_path / "two", "--splits", splits, "--masks labels")
+    assert train("compact", *words, "--output", tmp_path) == 0
+    left = [[image.image_path.stem for image in one.images] for one in seen[0].datasets]
+    everything = list("01234567")
+    is_bare = val == ["one/3", "5"]  # held out of both, and validated on in the first
+    assert left[0] == [stem for stem in everything if stem not in ("35" if is_bare else "3")]
+    assert left[1] == [stem for stem in everything if stem != "5"]
+    assert len(seen[0].validation) == 4
+    assert ("several data sets" in caplog.text) == is_bare
+
+
+def test_masks_that_are_said_to_be_one_object(tmp_path, monkeypatch, caplog):
+    seen = []
+    monkeypatch.setattr(stages, "train_compact", lambda data, *_, **__: seen.append(data))
+    white = np.zeros((40, 60), np.uint8)
+    white[5:20, 6:30] = 255
+    for index in range(3):
+        for folder in ("images", "labels"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(white).save(tmp_path / folder / f"{index}.png")
+    assert train("compact", tmp_path, "--output", tmp_path / "run") == 0
+    assert "--masks object" in caplog.text
+    caplog.clear()
+    assert seen[0].validation == []
+    assert train("compact", tmp_path, "--masks object", "--output", tmp_path / "run") == 0
+    assert caplog.records == []
+    np.testing.assert_array_equal(seen[1].validation[0].gt_mask, white > 0)
 
 
 # Arguments: the photographs and the run's directory; the signal comes in the second step.

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
+from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, hold_out, samples_in_turn
 from fctsfn_tf.data.layouts import LAYOUTS, open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.annotation_files import coco_json, labelme_json
@@ -399,3 +399,28 @@ def test_broken_json_is_named(tmp_path, labels):
     write_text(tmp_path / "annotations" / "instances_val.json", '{"images": [{}]}')
     with pytest.raises(InputError, match="must be a COCO instances file"):
         open_dataset(tmp_path)
+
+
+def test_photographs_of_sets_that_share_stems(tmp_path, labels, caplog):
+    datasets = []
+    for name in ("ccp", "ecssd"):
+        for stem in ("0001", "0002", "H\u00fcndchen"):
+            write_image(tmp_path / name / "images" / f"{stem}.jpg")
+            write_palette(tmp_path / name / "labels" / f"{stem}.png", labels)
+        datasets.append(open_dataset(tmp_path / name))
+
+    def stems(parts):
+        return [[image.image_path.stem for image in part.images] for part in parts]
+
+    rest, held_out = hold_out(datasets, {"ecssd/0001", "ccp/Hu\u0308ndchen"})
+    assert stems(rest) == [["0001", "0002"], ["0002", "H\u00fcndchen"]]
+    assert stems(held_out) == [["H\u00fcndchen"], ["0001"]]
+    assert caplog.records == []
+    names = [sample.name for sample in samples_in_turn(held_out)]
+    assert names == ["H\u00fcndchen_1", "0001_1", "H\u00fcndchen_2", "0001_2"]
+    rest, held_out = hold_out(datasets, {"0001"})
+    assert stems(rest) == [["0002", "H\u00fcndchen"]] * 2
+    assert stems(held_out) == [["0001"], []]
+    assert "1 names are those of photographs in several data sets" in caplog.text
+    assert not datasets[0].has_any({"ecssd/0001", "001", "p/0001"})
+    assert datasets[0].has_any({f"{tmp_path.name}/ccp/0001"})

@@ -25,6 +25,8 @@ IMPORT_NAMES = {
     "Pillow": "PIL",
     "OpenCV": "cv2",
     "PyMaxflow": "maxflow",
+    "tifffile": "tifffile",
+    "pillow-heif": "pillow_heif",
     "keras": "keras",
     "TensorFlow": "tensorflow",
     "JAX": "jax",

@@ -9,7 +9,8 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, features
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images import image_io
@@ -322,6 +323,28 @@ def test_what_is_no_image(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
+def test_broken_deep_tiffs_give_one_line(tmp_path, rgb16):
+    """In a process of its own, as above; tifffile logs, too."""
+    planes = np.moveaxis(rgb16, 2, 0).copy()
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate")
+    content = (tmp_path / "a.tif").read_bytes()
+    program = f"""
+from fctsfn_tf.images.image_io import InputError, read_image
+content = {content!r}
+for position in range(0, len(content), 3):
+    for value in (0, 255):
+        with open({str(tmp_path / "b.tif")!r}, "wb") as file:
+            file.write(content[:position] + bytes([value]) + content[position + 1 :])
+        try:
+            assert read_image(file.name).ndim == 3
+        except InputError as error:
+            assert "\\n" not in str(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if "TIFF" not in line]  # libtiff's own
+    assert (done.returncode, lines) == (0, [])
+
+
 def test_missing_file_directory_pipe_and_impossible_names(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("missing.jpg", ".", "pipe", "x" * 300, "a\0b", "pipe/below"):
@@ -397,3 +420,185 @@ def test_reading_neither_warns_nor_prints(tmp_path, rgb, capfd, recwarn):
         read_image(tmp_path / "large.png")
     assert capfd.readouterr().err == ""
     assert len(recwarn) == 0
+
+
+# ---- more than 8 bits ------------------------------------------------------------------------
+
+
+def test_tiffs_that_keep_their_channels_apart(tmp_path, rgb, rgb16):
+    """Pillow reads 16 bits so as noise."""
+    alpha = np.full((HEIGHT, WIDTH), 65535, np.uint16)
+    for name, pixels, options in (
+        ("a", rgb, {}),
+        ("b", rgb16, {}),
+        ("c", rgb16, {"compression": "zlib"}),
+        ("d", rgb16, {"byteorder": ">", "bigtiff": True}),
+        ("e", np.dstack([rgb16, alpha]), {"extrasamples": ["unassalpha"]}),
+    ):
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif",
+            np.moveaxis(pixels, 2, 0).copy(),
+            photometric="rgb",
+            planarconfig="separate",
+            **options,
+        )
+        expected = rgb if pixels is rgb else (rgb16 >> 8).astype(np.uint8)
+        np.testing.assert_array_equal(read_image(tmp_path / f"{name}.tif"), expected, err_msg=name)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_whole_numbers_of_fewer_bits_than_their_file(tmp_path, rgb16, bits):
+    """A camera's 12 bits in a file of 16 are as bright as its 8 bits would be."""
+    rgb16[0, 0] = 65535
+    expected = (rgb16 >> 8).astype(np.uint8)
+    few = rgb16 >> (16 - bits)
+    grey = np.stack([expected[..., 0]] * 3, axis=-1)
+    for suffix in (".png", ".tif"):
+        np.testing.assert_array_equal(read_image(_encoded(tmp_path / f"c{suffix}", few)), expected)
+        path = _encoded(tmp_path / f"g{suffix}", few[..., 0])
+        np.testing.assert_array_equal(read_image(path), grey)
+    opaque = np.dstack([few, np.full((HEIGHT, WIDTH), 65535, np.uint16)])
+    np.testing.assert_array_equal(read_image(_encoded(tmp_path / "a.png", opaque)), expected)
+    np.testing.assert_array_equal(as_rgb(few), expected)
+    for dtype in (np.uint32, np.int32, np.int16):
+        if bits < 16 or dtype != np.int16:
+            tifffile.imwrite(tmp_path / "i.tif", few.astype(dtype), photometric="rgb")
+            np.testing.assert_array_equal(read_image(tmp_path / "i.tif"), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_fractions_in_colours(tmp_path, rgb, dtype):
+    values = (rgb / 255).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), rgb)
+    tifffile.imwrite(tmp_path / "b.tif", values * 200, photometric="rgb")
+    with pytest.raises(InputError, match=r"b\.tif: .*lie in \[0, 1\].*Divide"):
+        read_image(tmp_path / "b.tif")
+
+
+def test_grey_whose_0_is_white(tmp_path, rgb16):
+    grey = rgb16[..., 0]
+    grey[0, 0] = 65535
+    for name, values in (("a", grey), ("b", grey >> 4)):
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, values, photometric="miniswhite")
+        np.testing.assert_array_equal(read_image(path)[..., 1], 255 - (grey >> 8))
+
+
+def test_deep_colours_are_turned_upright_and_converted(tmp_path, rgb16):
+    exchanged = _profile(GREEN, RED, BLUE, b"Exchanged")
+    red = np.zeros((HEIGHT, WIDTH, 3), np.uint16)
+    red[:, 2:, 0] = 65535
+    tags = [(274, 3, 1, 6, True), (34675, 7, len(exchanged), exchanged, True)]
+    tifffile.imwrite(tmp_path / "a.tif", red, photometric="rgb", extratags=tags)
+    read = read_image(tmp_path / "a.tif")
+    assert read.shape == (WIDTH, HEIGHT, 3)
+    np.testing.assert_allclose(read[-1, 2], (0, 255, 0), atol=2)
+    np.testing.assert_array_equal(read[0, 2], (0, 0, 0))
+
+
+def test_tiffs_that_are_no_photograph_say_so(tmp_path, rgb16):
+    many = np.dstack([rgb16, rgb16])
+    tifffile.imwrite(tmp_path / "a.tif", many, photometric="rgb", planarconfig="contig")
+    with pytest.raises(InputError, match=r"a\.tif: .*grey or RGB.*6 channels of uint16"):
+        read_image(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", rgb16.astype(np.complex64), photometric="rgb")
+    with pytest.raises(InputError, match=r"b\.tif: .*uint16 or floating point.*complex64"):
+        read_image(tmp_path / "b.tif")
+
+
+def test_without_tifffile_such_files_are_refused_in_the_right_words(tmp_path, rgb16, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, np.moveaxis(rgb16, 2, 0).copy(), photometric="rgb", planarconfig="separate"
+    )
+    with pytest.raises(InputError, match=r"channels apart.*fctsfn-tf\[formats\]"):
+        read_image(path)
+    tifffile.imwrite(path, rgb16.astype(np.float32), photometric="rgb")
+    with pytest.raises(InputError, match=r"a TIFF whose numbers.*fctsfn-tf\[formats\]") as caught:
+        read_image(path)
+    assert "HEIC" not in str(caught.value)
+    tifffile.imwrite(path, rgb16, photometric="rgb")
+    np.testing.assert_array_equal(read_image(path), rgb16 >> 8)
+
+
+# ---- the formats of phones -------------------------------------------------------------------
+
+
+def _flat(path, **options):
+    Image.new("RGB", (64, 48), (200, 100, 50)).save(path, **options)
+    return path
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_avif(tmp_path):
+    read = read_image(_flat(tmp_path / "a.avif"))
+    assert read.shape == (48, 64, 3)
+    np.testing.assert_allclose(read[9, 9], (200, 100, 50), atol=4)
+
+
+def test_heic(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[274] = 6
+    path = _flat(tmp_path / "a.heic", exif=exif.tobytes())
+    read = read_image(path)
+    assert read.shape == (64, 48, 3)  # upright
+    np.testing.assert_allclose(read[9, 9], (200, 100, 50), atol=4)
+
+
+def test_heic_without_its_plug_in_names_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.jpg").write_bytes(struct.pack(">I", 24) + b"ftypheic" + bytes(40))
+    with pytest.raises(InputError, match=r"a HEIC file.*fctsfn-tf\[formats\]"):
+        read_image(tmp_path / "a.jpg")
+
+
+# ---- files that lost their end ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [1, 2, 20])
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".jpg", {"quality": 90}),
+        (".jpg", {"quality": 90, "progressive": True}),
+        (".png", {}),
+        (".bmp", {}),
+        (".tif", {}),
+    ],
+)
+def test_a_file_that_lost_its_last_bytes_is_read(tmp_path, suffix, options, lost):
+    rows, cols = np.mgrid[:320, :200]
+    pixels = np.stack([cols, rows // 2, (rows + cols) // 4], axis=-1).astype(np.uint8) + 1
+    whole = read_image(_save(tmp_path / f"whole{suffix}", pixels, **options))
+    content = (tmp_path / f"whole{suffix}").read_bytes()
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(content[:-lost])
+    read = read_image(path)
+    assert read.shape == whole.shape
+    assert np.mean(np.abs(read.astype(int) - whole).max(axis=(1, 2)) <= 3) > 0.94  # of the rows
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="cut off"):
+        read_image(path)
+    with pytest.raises(InputError, match="cut off"):
+        image_io.open_image(path)
+
+
+def test_channels_apart_that_lost_their_end_are_cut_off(tmp_path, rgb16):
+    path = tmp_path / "a.tif"
+    planes = np.moveaxis(rgb16, 2, 0).copy()
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"a\.tif is broken or cut off"):
+        read_image(path)
+
+
+def test_masks_must_be_whole(tmp_path):
+    path = _save(tmp_path / "a.bmp", np.full((320, 200), 255, np.uint8))
+    path.write_bytes(path.read_bytes()[:-20])
+    assert read_image(path).shape == (320, 200, 3)
+    with pytest.raises(InputError, match="cut off"):
+        image_io.open_image(path)

@@ -58,3 +58,15 @@ def test_read_mask_refuses_what_is_none(tmp_path, image, mask):
     for name in ("photo.png", "float.tif", "cmyk.jpg"):
         with pytest.raises(InputError, match="black and white"):
             read_mask(tmp_path / name, HEIGHT, WIDTH)
+
+
+def test_read_mask_of_an_editors_palette_and_of_lossy_files(tmp_path, mask):
+    indexed = Image.fromarray((~mask).astype(np.uint8)).convert("P")
+    indexed.putpalette([255, 0, 0, 0, 0, 0])  # black is not the first colour
+    indexed.save(tmp_path / "indexed.png")
+    white = Image.fromarray(mask.astype(np.uint8) * 255)
+    white.convert("RGB").save(tmp_path / "lossy.webp", quality=60)
+    Image.fromarray(np.where(mask, 255, 0).astype(np.int32)).save(tmp_path / "wide.tif")
+    for name in ("indexed.png", "wide.tif"):
+        np.testing.assert_array_equal(read_mask(tmp_path / name, HEIGHT, WIDTH), mask)
+    assert (read_mask(tmp_path / "lossy.webp", HEIGHT, WIDTH) != mask).mean() < 0.005

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage
 from fctsfn_tf.data.mask_images import read_mask_file
-from fctsfn_tf.data.readers.layout import Layout, has_folders
+from fctsfn_tf.data.readers.layout import Layout, has_folders, text_lists
 from fctsfn_tf.data.readers.listing import lines_of, no_split, with_mask_file
 
 
@@ -36,7 +36,7 @@ LAYOUT = Layout(
     "JPEGImages/480p/, Annotations/480p/",
     has_folders("JPEGImages/480p", "Annotations/480p"),
     read_davis,
-    lists=("ImageSets/*/*.txt",),
+    lists=text_lists("ImageSets/*/*.txt"),
     inner_directories=(".", "DAVIS"),
     is_empty_allowed=True,  # an object may leave the picture
 )

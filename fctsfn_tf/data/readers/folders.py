@@ -1,7 +1,8 @@
 """Photographs and masks with the same stem, in images/ and labels/ or masks/.
 
 So do GrabCut (data_GT/ and boundary_GT/), Berkeley (images/ and masks/) and the 345 frames of DAVIS
-(img/ and gt/) come. Several masks of one photograph are <stem>#<n> or <stem>_<n>.
+(img/ and gt/) come. Several masks of one photograph are <stem>#<n> or <stem>_<n>; a single one may
+be <stem>_mask or, as `fctsfn segment` names them, <stem>.mask or <stem>.index.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage
-from fctsfn_tf.data.mask_images import read_index_map, read_mask_file
+from fctsfn_tf.data.mask_images import kind_of_folder, read_mask_file, tell_if_all_is_void
 from fctsfn_tf.data.objects import Objects
-from fctsfn_tf.data.readers.layout import Layout
+from fctsfn_tf.data.readers.layout import Layout, text_lists
 from fctsfn_tf.data.readers.listing import IMAGE_SUFFIXES, files_by_stem, listed_stems
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
+from fctsfn_tf.images.mask_levels import MaskKind
 
 # Folders of photographs and of masks that go together, by the names they come with.
 FOLDER_PAIRS = (
@@ -28,18 +30,27 @@ FOLDER_PAIRS = (
 )
 # In these folders a value is always an object's id; elsewhere 0 and 255 are one object's mask.
 INDEX_FOLDERS = ("labels",)
-# A mask's number within its photograph stands behind one of these.
-NUMBER_SIGNS = "#_-"
+# A mask's number within its photograph, or one of these words, stands behind one of these signs.
+NUMBER_SIGNS = "#_-."
+MASK_WORDS = ("mask", "index")
 
 
-def read_folder(directory: Path, split: str | None) -> list[AnnotatedImage]:
-    """See `Layout.read`."""
+def read_folder(
+    directory: Path, split: str | None, masks: MaskKind | None = None
+) -> list[AnnotatedImage]:
+    """See `Layout.read`.
+
+    Args:
+        directory: holds a pair of folders.
+        split: see `Layout.read`.
+        masks: what the masks are; None to tell by their folder's name, or by looking at them.
+    """
     image_folder, mask_folder = folder_pair(directory)
     images = files_by_stem(image_folder, IMAGE_SUFFIXES)
-    read = read_index_map if mask_folder.name in INDEX_FOLDERS else read_mask_file
     listed = listed_stems(directory, split, directory)
     owned: dict[str, list[Path]] = {}
-    for stem, path in sorted(files_by_stem(mask_folder, IMAGE_SUFFIXES).items()):
+    mask_files = files_by_stem(mask_folder, IMAGE_SUFFIXES)
+    for stem, path in sorted(mask_files.items()):
         owner = _owner(stem, images)
         if owner is None:
             raise InputError(
@@ -52,8 +63,17 @@ def read_folder(directory: Path, split: str | None) -> list[AnnotatedImage]:
             f"{len(without_mask)} photographs have no mask in {printable(mask_folder)}. Add them "
             f"or remove the photographs. The first is {printable(images[min(without_mask)])}."
         )
+    if masks is None:
+        masks = _kind_of(mask_folder, list(mask_files.values()))
+    read = partial(read_mask_file, kind=masks)
     return [
-        AnnotatedImage(path.stem, images[owner], path, partial(_objects_among, path, paths, read))
+        AnnotatedImage(
+            path.stem,
+            images[owner],
+            path,
+            partial(_objects_among, path, paths, read),
+            meaning=masks or "",
+        )
         for owner, paths in owned.items()
         if listed is None or owner in listed
         for path in paths
@@ -66,13 +86,20 @@ def folder_pair(directory: Path) -> tuple[Path, Path] | None:
     return next((pair for pair in pairs if pair[0].is_dir() and pair[1].is_dir()), None)
 
 
+def _kind_of(folder: Path, paths: Sequence[Path]) -> MaskKind | None:
+    if folder.name not in INDEX_FOLDERS:
+        return kind_of_folder(paths, folder)
+    tell_if_all_is_void(paths, folder)
+    return "labels"
+
+
 def _owner(mask_stem: str, images: dict[str, Path]) -> str | None:
-    """The stem of a mask's photograph: its own, or what stands before its number."""
+    """The stem of a mask's photograph: its own, or what stands before its number or word."""
     if mask_stem in images:
         return mask_stem
     for sign in NUMBER_SIGNS:
         stem, _, number = mask_stem.rpartition(sign)
-        if number.isdigit() and stem in images:
+        if (number.isdigit() or number.lower() in MASK_WORDS) and stem in images:
             return stem
     return None
 
@@ -89,5 +116,5 @@ LAYOUT = Layout(
     " or ".join(f"{images}/ and {masks}/" for images, masks in FOLDER_PAIRS),
     lambda directory: folder_pair(directory) is not None,
     read_folder,
-    lists=("*.txt",),
+    lists=text_lists("*.txt"),
 )

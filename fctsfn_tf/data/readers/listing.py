@@ -1,21 +1,27 @@
-"""What readers share: files by their stems, lists of photographs, shapes drawn at a size."""
+"""What readers share: files by their stems, photographs by the names that tools give them, lists of
+photographs, shapes drawn at a size."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from urllib.parse import unquote
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage
-from fctsfn_tf.data.objects import Objects
+from fctsfn_tf.data.objects import Objects, WrongSize
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import composed, printable
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+IMAGE_SUFFIXES += (".avif", ".heic", ".heif")
 
 
 def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """{stem: path} of a folder's files; those that systems hide or leave behind do not count.
+
+    Stems are composed (Unicode NFC): macOS writes ä as two signs, other systems as one.
 
     Raises:
         InputError: two files of one stem.
@@ -24,13 +30,58 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
-        if path.stem in found:
+        stem = composed(path.stem)
+        if stem in found:
             raise InputError(
                 "Every file of a folder must have a stem of its own. Rename one. Received "
-                f"{printable(found[path.stem])} and {printable(path.name)}."
+                f"{printable(found[stem])} and {printable(path.name)}."
             )
-        found[path.stem] = path
+        found[stem] = path
     return found
+
+
+# What Label Studio puts before the name of a file that is uploaded.
+UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
+
+
+class Photographs:
+    """The photographs below some folders, found by the names that annotation tools give them.
+
+    Names come with folders of another machine, Windows' signs, percent signs for blanks, Label
+    Studio's prefix, and composed differently. The longest end of a name that is there counts.
+
+    Args:
+        folders: the first that has it counts; what lies below them counts as well.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+
+    def find(self, name: str) -> Path | None:
+        """Where the photograph of a name lies; None where it is not there."""
+        for folder in self.folders:
+            if name and ".." not in Path(name).parts and (folder / name).is_file():
+                return folder / name
+        return next((path for end in _ends_of(name) if (path := self._by_end.get(end))), None)
+
+    @cached_property
+    def _by_end(self) -> dict[str, Path]:
+        """Every photograph below the folders, by its path seen from there, composed."""
+        found: dict[str, Path] = {}
+        for folder in self.folders:
+            for path in sorted(folder.rglob("*")):
+                if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+                    for end in _ends_of(path.relative_to(folder).as_posix()):
+                        found.setdefault(end, path)
+        return found
+
+
+def _ends_of(name: str) -> list[str]:
+    """What a photograph's name may mean: its ends at folders, the longest first; no prefix."""
+    parts = [part for part in re.split(r"[/\\]", composed(name)) if part not in ("", ".", "..")]
+    ends = ["/".join(parts[start:]) for start in range(len(parts))]
+    ends += [unquote(end) for end in ends if "%" in end]
+    return list(dict.fromkeys([*ends, *(UPLOAD_PREFIX.sub("", end) for end in ends[-1:])]))
 
 
 def listed_stems(folder: Path, split: str | None, directory: Path) -> list[str] | None:
@@ -43,7 +94,7 @@ def listed_stems(folder: Path, split: str | None, directory: Path) -> list[str] 
         return None
     if not (folder / f"{split}.txt").is_file():
         raise no_split(split, directory, folder.glob("*.txt"))
-    return [line.split()[0] for line in lines_of(folder / f"{split}.txt")]
+    return [composed(line.split()[0]) for line in lines_of(folder / f"{split}.txt")]
 
 
 def lines_of(path: Path) -> list[str]:
@@ -110,10 +161,10 @@ def objects_drawn_at(
     """Shapes drawn on a photograph of `drawn_size`, (height, width); None where nobody says.
 
     Raises:
-        InputError: the photograph has another size; and what `draw` raises.
+        WrongSize: the photograph has another size; and what `draw` raises.
     """
     if drawn_size[0] not in (None, height) or drawn_size[1] not in (None, width):
-        raise InputError(
+        raise WrongSize(
             "A photograph must have the size it was annotated at. Take the original file. "
             f"Received {height} × {width}, not {drawn_size[0]!s:.9} × {drawn_size[1]!s:.9}."
         )
@@ -122,7 +173,7 @@ def objects_drawn_at(
 
 def no_split(split: str, directory: Path, lists: Iterable[Path]) -> InputError:
     """The error for a list that a data set does not have; `lists` are those that it has."""
-    known = sorted({path.stem.removeprefix("instances_") for path in lists})
+    known = sorted({Path(path).stem for path in lists})
     return InputError(
         f"{printable(directory)} has no list {printable(split)!r}. Name one that it has: "
         f"{', '.join(known) or 'it has none, so leave `split` out'}."

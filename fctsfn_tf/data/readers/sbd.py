@@ -9,7 +9,7 @@ import numpy as np
 from fctsfn_tf.data.annotated_images import AnnotatedImage
 from fctsfn_tf.data.mask_images import objects_of_labels
 from fctsfn_tf.data.objects import Objects
-from fctsfn_tf.data.readers.layout import Layout, has_folders
+from fctsfn_tf.data.readers.layout import Layout, has_folders, text_lists
 from fctsfn_tf.data.readers.listing import files_by_stem, images_with_masks, listed_stems
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
@@ -46,6 +46,6 @@ LAYOUT = Layout(
     "img/, inst/",
     has_folders("img", "inst"),
     read_sbd,
-    lists=("*.txt",),
+    lists=text_lists("*.txt"),
     inner_directories=(".", "dataset", "benchmark_RELEASE/dataset"),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage
 from fctsfn_tf.data.mask_images import read_index_map
-from fctsfn_tf.data.readers.layout import Layout, has_folders
+from fctsfn_tf.data.readers.layout import Layout, has_folders, text_lists
 from fctsfn_tf.data.readers.listing import files_by_stem, images_with_masks, listed_stems
 
 
@@ -21,6 +21,6 @@ LAYOUT = Layout(
     "JPEGImages/, SegmentationObject/, ImageSets/Segmentation/",
     has_folders("JPEGImages", "SegmentationObject"),
     read_voc,
-    lists=("ImageSets/Segmentation/*.txt",),
+    lists=text_lists("ImageSets/Segmentation/*.txt"),
     inner_directories=(".", "VOC2012", "VOCdevkit/VOC2012"),
 )
