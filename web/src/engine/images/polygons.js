@@ -5,9 +5,6 @@
  * [row, row + 1]. A point is [x, y] in whole pixels.
  */
 
-// Polygons stray from the pixels' edges by at most this many pixels. More than √½ turns the stairs
-// of a slanted edge into one line.
-const POLYGON_TOLERANCE = 0.75;
 // Directions along the edges, clockwise as seen on the screen: right, down, left, up.
 const STEPS = [
   [1, 0],
@@ -17,20 +14,88 @@ const STEPS = [
 ];
 
 /**
- * One polygon per part of the mask (pixels that touch at a corner join). Each hole is cut into its
- * part's outline by a slit of no width, so that filling the polygon leaves the hole free.
+ * Polygons that share the mask's pixels between them, each without holes and without a point that it
+ * meets twice: a part with holes is cut into pieces along columns of pixels, and pixels that touch at
+ * a corner only are pieces of their own.
  *
  * @param {Uint8Array} mask [height, width] of 0 and 1
  * @returns {[number, number][][]} none for an empty mask
  */
 export function maskPolygons(mask, height, width) {
-  const rings = edgeRings(mask, height, width);
-  const parts = rings.filter((ring) => signedArea(ring) > 0);
-  const holes = parts.map(() => []);
-  for (const ring of rings.filter((ring) => signedArea(ring) < 0)) {
-    holes[partAround(ring, parts)].push(simplified(ring));
+  const waiting = [{ mask, height, width, top: 0, left: 0 }];
+  const polygons = [];
+  while (waiting.length > 0) {
+    const region = waiting.pop();
+    for (const part of partsOf(region)) {
+      const rings = edgeRings(part.mask, part.height, part.width);
+      const [outline] = rings.filter((ring) => signedArea(ring) > 0);
+      const lefts = rings
+        .filter((ring) => signedArea(ring) < 0)
+        .map((hole) => Math.min(...hole.map(([x]) => x)))
+        .sort((one, other) => one - other);
+      if (lefts.length === 0) {
+        polygons.push(outline.map(([x, y]) => [x + part.left, y + part.top]));
+      } else {
+        // Along the left end of the middle hole, which then is open.
+        const cut = lefts[Math.floor(lefts.length / 2)];
+        waiting.push(columnsOf(part, 0, cut), columnsOf(part, cut, part.width));
+      }
+    }
   }
-  return parts.map((part, i) => withSlits(simplified(part), holes[i]));
+  return polygons;
+}
+
+/** The parts whose pixels hang together at their edges, each cut to its box. */
+function partsOf({ mask, height, width, top, left }) {
+  const isDone = new Uint8Array(mask.length);
+  const parts = [];
+  for (let start = 0; start < mask.length; start++) {
+    if (!mask[start] || isDone[start]) continue;
+    const pixels = [start];
+    isDone[start] = 1;
+    for (let next = 0; next < pixels.length; next++) {
+      const [pixel, col] = [pixels[next], pixels[next] % width];
+      const beside = [
+        col > 0 ? pixel - 1 : -1,
+        col < width - 1 ? pixel + 1 : -1,
+        pixel - width,
+        pixel + width,
+      ];
+      for (const other of beside) {
+        if (other < 0 || other >= mask.length || !mask[other] || isDone[other]) continue;
+        isDone[other] = 1;
+        pixels.push(other);
+      }
+    }
+    parts.push(cropped(pixels, height, width, top, left));
+  }
+  return parts;
+}
+
+/** A mask of these pixels alone, cut to their box. */
+function cropped(pixels, height, width, top, left) {
+  let [firstRow, lastRow, firstCol, lastCol] = [height, 0, width, 0];
+  for (const pixel of pixels) {
+    const [row, col] = [Math.floor(pixel / width), pixel % width];
+    [firstRow, lastRow] = [Math.min(firstRow, row), Math.max(lastRow, row)];
+    [firstCol, lastCol] = [Math.min(firstCol, col), Math.max(lastCol, col)];
+  }
+  const [boxHeight, boxWidth] = [lastRow - firstRow + 1, lastCol - firstCol + 1];
+  const mask = new Uint8Array(boxHeight * boxWidth);
+  for (const pixel of pixels) {
+    const [row, col] = [Math.floor(pixel / width) - firstRow, (pixel % width) - firstCol];
+    mask[row * boxWidth + col] = 1;
+  }
+  return { mask, height: boxHeight, width: boxWidth, top: top + firstRow, left: left + firstCol };
+}
+
+/** The columns from `from` to before `to` of a part. */
+function columnsOf({ mask, height, width, top, left }, from, to) {
+  const columns = new Uint8Array(height * (to - from));
+  for (let row = 0; row < height; row++) {
+    columns.set(mask.subarray(row * width + from, row * width + to), row * (to - from));
+  }
+  return { mask: columns, height, width: to - from, top, left: left + from };
 }
 
 /**
@@ -111,89 +176,4 @@ function signedArea(ring) {
     sum += x0 * y1 - x1 * y0;
   }
   return sum;
-}
-
-/** The index of the smallest part around a hole. */
-function partAround(hole, parts) {
-  // The middle of the pixel of the object beside the hole's first edge lies inside its part.
-  const [[x0, y0], [x1, y1]] = hole;
-  const [dx, dy] = [Math.sign(x1 - x0), Math.sign(y1 - y0)];
-  /** @type {[number, number]} */
-  const point = [x0 + (dx - dy) / 2, y0 + (dy + dx) / 2];
-  let [best, least] = [-1, Infinity];
-  parts.forEach((part, i) => {
-    const area = signedArea(part);
-    if (area < least && isInside(point, part)) [best, least] = [i, area];
-  });
-  return best;
-}
-
-/** Whether a point that lies on no corner's height is inside a ring. */
-function isInside([x, y], ring) {
-  let inside = false;
-  for (let i = 0; i < ring.length; i++) {
-    const [[x0, y0], [x1, y1]] = [ring[i], ring[(i + 1) % ring.length]];
-    if (y0 > y !== y1 > y && x < x0 + ((x1 - x0) * (y - y0)) / (y1 - y0)) inside = !inside;
-  }
-  return inside;
-}
-
-/** A ring with fewer corners (Douglas–Peucker); as it is where nothing would be left of it. */
-function simplified(ring) {
-  const far = farthest(ring, 0);
-  const first = straightened([...ring.slice(0, far + 1)]);
-  const second = straightened([...ring.slice(far), ring[0]]);
-  const short = [...first.slice(0, -1), ...second.slice(0, -1)];
-  return short.length >= 3 ? short : ring;
-}
-
-/** The corner that is farthest from corner `from`. */
-function farthest(ring, from) {
-  let [best, most] = [0, -1];
-  ring.forEach(([x, y], i) => {
-    const distance = (x - ring[from][0]) ** 2 + (y - ring[from][1]) ** 2;
-    if (distance > most) [best, most] = [i, distance];
-  });
-  return best;
-}
-
-/** An open line with fewer corners; its ends stay. */
-function straightened(line) {
-  const keep = new Uint8Array(line.length);
-  keep[0] = keep[line.length - 1] = 1;
-  const open = [[0, line.length - 1]];
-  while (open.length > 0) {
-    const [from, to] = open.pop();
-    let [best, most] = [-1, POLYGON_TOLERANCE];
-    for (let i = from + 1; i < to; i++) {
-      const distance = distanceToSegment(line[i], line[from], line[to]);
-      if (distance > most) [best, most] = [i, distance];
-    }
-    if (best < 0) continue;
-    keep[best] = 1;
-    open.push([from, best], [best, to]);
-  }
-  return line.filter((_, i) => keep[i]);
-}
-
-function distanceToSegment([x, y], [x0, y0], [x1, y1]) {
-  const [dx, dy] = [x1 - x0, y1 - y0];
-  const squared = dx * dx + dy * dy;
-  const along = squared === 0 ? 0 : ((x - x0) * dx + (y - y0) * dy) / squared;
-  const at = Math.min(Math.max(along, 0), 1);
-  return Math.hypot(x - x0 - at * dx, y - y0 - at * dy);
-}
-
-/** `outline` with a detour around each hole, from the corner that is nearest to it. */
-function withSlits(outline, holes) {
-  const detours = outline.map(() => []);
-  for (const hole of holes) {
-    let [corner, least] = [0, Infinity];
-    outline.forEach(([x, y], i) => {
-      const distance = (x - hole[0][0]) ** 2 + (y - hole[0][1]) ** 2;
-      if (distance < least) [corner, least] = [i, distance];
-    });
-    detours[corner].push(...hole, hole[0], outline[corner]);
-  }
-  return outline.flatMap((point, i) => [point, ...detours[i]]);
 }
