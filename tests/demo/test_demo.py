@@ -155,7 +155,7 @@ def test_gradios_templates_take_the_file_as_it_stands(file):
 # The running app
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def url(space, tmp_path_factory):
     """The address of the app, run in its folder by an environment of its requirements alone."""
     environment = script("environment")
@@ -412,7 +412,8 @@ def test_a_photograph_that_was_put_away_takes_no_clicks(http, visitor):
 # People
 
 
-@pytest.fixture(scope="session")
+# Closed after this module: processes that later tests fork would keep its pipes open for ever.
+@pytest.fixture(scope="module")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
@@ -683,6 +684,10 @@ def test_two_fingers_zoom_and_one_scrolls(browser, url):
         assert page.window.evaluate("scrollY") == 0
         page.window.get_by_role("button", name="Whole photo").tap()
         page.window.evaluate("scrollTo(0, 0)")
+        # What a finger does is decided by the frame that is on the screen when it touches.
+        page.window.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
         drag_upwards(x, y)
         page.window.wait_for_function("scrollY > 50")
         assert [one["action"] for one in page.sent] == ["open", "click"]
