@@ -60,15 +60,14 @@ def main(arguments: list[str]) -> int:
     counts = Counter()
     codes = {}
     with ThreadPoolExecutor() as pool:
-        web = pool.submit(run_web_tests)
         pythons = {
             name: program(directory, "python")
             for name, directory in zip(
                 ENVIRONMENTS, pool.map(prepare, ENVIRONMENTS, ENVIRONMENTS.values()), strict=True
             )
         }
-        # Before the tests of the export, which compute with the packages that this installs.
-        codes["tests of web/"], web_counts, output = web.result()
+    # Before the tests of the export, which compute with the packages that this installs.
+    codes["tests of web/"], web_counts, output = run_web_tests()
     counts.update(web_counts)
     print(output, flush=True)
     python = pythons[".venv"]
