@@ -53,6 +53,11 @@ export class Gestures {
     });
   }
 
+  /** The next click is one of its own: what is under it is no longer what it was. */
+  forgetClick() {
+    this.#lastClick = null;
+  }
+
   #down(event) {
     this.#canvas.setPointerCapture(event.pointerId);
     const at = this.#pointOf(event);

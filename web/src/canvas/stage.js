@@ -54,6 +54,7 @@ export class Stage {
   #on;
   #margin;
   #isInScrollingPage;
+  #gestures;
   #picture = null; // {bitmap, width, height}: as large as the photograph is, not as the bitmap is
   #shown = { ...NOTHING };
   #opacity = 0.5;
@@ -80,7 +81,7 @@ export class Stage {
     this.#on = on;
     this.#margin = margin;
     this.#isInScrollingPage = isInScrollingPage;
-    new Gestures(canvas, {
+    this.#gestures = new Gestures(canvas, {
       isReady: () => this.#picture !== null,
       click: (at, how) => this.#click(at, how),
       hover: (at) => this.#hover(at === null ? -1 : this.#markAt(at, "mouse")),
@@ -101,6 +102,7 @@ export class Stage {
    * @param {{width: number, height: number}} size of the photograph, where the bitmap is smaller
    */
   setPhotograph(bitmap, { width, height } = bitmap) {
+    this.#gestures.forgetClick();
     this.#picture?.bitmap.close();
     this.#picture = { bitmap, width, height };
     this.#cursor = null;
