@@ -682,12 +682,13 @@ def test_two_fingers_zoom_and_one_scrolls(browser, url):
         drag_upwards(x, y)
         assert page.canvas() != clicked
         assert page.window.evaluate("scrollY") == 0
+        # Chromium makes no click of a tap that follows a drag more quickly than a finger can.
+        page.window.wait_for_timeout(1000)
         page.window.get_by_role("button", name="Whole photo").tap()
-        page.window.evaluate("scrollTo(0, 0)")
-        # What a finger does is decided by the frame that is on the screen when it touches.
-        page.window.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        page.window.wait_for_function(
+            "getComputedStyle(document.querySelector('.stage')).touchAction !== 'none'"
         )
+        page.window.evaluate("scrollTo(0, 0)")
         drag_upwards(x, y)
         page.window.wait_for_function("scrollY > 50")
         assert [one["action"] for one in page.sent] == ["open", "click"]
