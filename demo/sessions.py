@@ -6,7 +6,6 @@ nobody sees another's photograph, clicks or mask. Nothing here knows of Gradio.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -21,6 +20,7 @@ import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.files import sha256_of
 from fctsfn_tf.images.annotation_files import coco_json
 from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import read_image
@@ -231,7 +231,7 @@ class Session:
                 f"here. Scale it down, or use the package on your own machine. Received "
                 f"{width} × {height}."
             )
-        digest = _digest(path)
+        digest = sha256_of(path)
         started = time.perf_counter()
         # Its own Predictor for each photograph: visitors are served by whichever thread is free.
         predictor = self._networks.predictor(self.preset)
@@ -244,7 +244,7 @@ class Session:
 
     def open_once(self, path: str | Path) -> None:
         """`open`, unless the same file is open already; then its clicks and features stay."""
-        if self.photograph is None or self.photograph.digest != _digest(path):
+        if self.photograph is None or self.photograph.digest != sha256_of(path):
             self.open(path)
 
     def click(self, x: float, y: float, label: int) -> None:
@@ -481,11 +481,6 @@ class _Entry:
 
 def _points_and_labels(clicks: list[Click] | tuple[Click, ...]) -> tuple[list, list]:
     return [(click.col, click.row) for click in clicks], [int(one.is_positive) for one in clicks]
-
-
-def _digest(path: str | Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _short(name: str) -> str:

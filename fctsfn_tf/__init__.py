@@ -114,8 +114,9 @@ _MODULES = {
 }
 # Modules under a name of their own: `recipes.COMPACT_INPUT`.
 _SHORT_NAMES = {"recipes": "training.recipes"}
-# Room → the modules in it that once lay beside one another, and, after a colon, its name
-# for them. `fctsfn_tf.losses` is `fctsfn_tf.training.losses` still, with a DeprecationWarning.
+# Room → those of its modules that once lay beside one another; after a colon, the earlier name
+# where it was another. `fctsfn_tf.losses` is `fctsfn_tf.training.losses` still, with a
+# DeprecationWarning.
 _EARLIER = {
     "clicks": "click_maps clicks_file",
     "images": "graph_cut image_io",

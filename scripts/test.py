@@ -1,11 +1,11 @@
 """Set everything up and pass the tests: python3 scripts/test.py
 
 1. the environments, side by side: .venv, .venv-jax (no TensorFlow), .venv-demo (the Space's);
-   meanwhile the tests of web/ in Node and Chromium; where one of the two is missing, it says so and
-   counts them as skipped;
-2. ruff: no complaints, and every file formatted;
-3. every test on TensorFlow, in .venv, file by file on all cores;
-4. the tests of the core on JAX, in .venv-jax.
+2. the tests of web/ in Node and Chromium; where one of the two is missing, it says so and counts
+   them as skipped;
+3. ruff: no complaints, and every file formatted;
+4. every test on TensorFlow, in .venv, file by file on all cores;
+5. the tests of the core on JAX, in .venv-jax.
 
 Names the slowest tests with their seconds and ends with "N passed, N failed, N skipped" over all
 runs, and with code 1 if anything failed. With arguments it is pytest on TensorFlow alone:
@@ -67,9 +67,7 @@ def main(arguments: list[str]) -> int:
             )
         }
     # Before the tests of the export, which compute with the packages that this installs.
-    codes["tests of web/"], web_counts, output = run_web_tests()
-    counts.update(web_counts)
-    print(output, flush=True)
+    codes["tests of web/"] = run_web_tests(counts)
     python = pythons[".venv"]
     codes["ruff check"] = run("tensorflow", python, "ruff", "check", ".")
     codes["ruff format"] = run("tensorflow", python, "ruff", "format", "--check", ".")
@@ -96,40 +94,28 @@ def run_tests(backend: str, python: Path, tests: list[str], counts: Counter) -> 
     return code
 
 
-def run_web_tests() -> tuple[int, Counter, str]:
-    """Install the packages of web/ if need be and run `npm test` there.
-
-    Returns:
-        The exit code, how many tests passed, failed and were skipped, and what was printed.
-    """
-    counts = Counter(passed=0, failed=0, skipped=0)
-    npm, version = shutil.which("npm"), node_version()
+def run_web_tests(counts: Counter) -> int:
+    """Install the packages of web/ if need be, run `npm test` there, add to the counts."""
+    npm = shutil.which("npm")
+    version = node_version()
+    print("\nnpm test in web/", flush=True)
     if npm is None or version < OLDEST_NODE:
         found = f"Node {version}" if version else "no Node"
+        print(f"It needs Node {OLDEST_NODE} with npm; there is {found}: the tests are skipped.")
         counts["skipped"] += 1
-        text = f"It needs Node {OLDEST_NODE} with npm; there is {found}: the tests are skipped."
-        return 0, counts, f"\nnpm test in web/\n{text}"
-    output = ["\nnpm test in web/\n"]
-
-    def succeeds(*words: str | Path) -> bool:
-        done = subprocess.run(
-            [npm, *words], cwd=WEB, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        output.append(done.stdout)
-        return done.returncode == 0
-
+        return 0
     lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     stamp = WEB / "node_modules" / ".lock-sha256"
     if not stamp.is_file() or stamp.read_text() != lock:
-        if not succeeds("ci", "--no-audit", "--no-fund"):
-            return 1, counts, "".join(output)
+        if code := subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=WEB).returncode:
+            return code
         stamp.write_text(lock)
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        code = 0 if succeeds("test", "--", report) else 1
+        code = subprocess.run([npm, "test", "--", report], cwd=WEB).returncode
         if report.exists():
-            counts = read_report(report)
-    return code, counts, "".join(output)
+            counts.update(read_report(report))
+    return code
 
 
 def node_version() -> int:

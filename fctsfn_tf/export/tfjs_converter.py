@@ -7,7 +7,6 @@ alone, with the versions of tfjs_converter.txt, and `convert` runs it there.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.files import printable
+from fctsfn_tf.files import printable, sha256_of
 from fctsfn_tf.networks.quantization import on_grid
 
 LOCK = Path(__file__).parent / "tfjs_converter.txt"
@@ -65,7 +64,7 @@ def directory() -> Path:
 def is_installed() -> bool:
     """Whether the converter's environment is there, whole, and of the present lock."""
     try:
-        return (directory() / STAMP).read_text(encoding="utf-8") == _lock_digest()
+        return (directory() / STAMP).read_text(encoding="utf-8") == sha256_of(LOCK)
     except OSError:
         return False
 
@@ -119,7 +118,7 @@ def install() -> None:
             "The converter's packages could not be installed (the reason stands above). They come "
             f"over the network: check the connection, then run `{INSTALL_COMMAND}` again."
         ) from None
-    stamp.write_text(_lock_digest(), encoding="utf-8")
+    stamp.write_text(sha256_of(LOCK), encoding="utf-8")
 
 
 def convert(saved_model: Path, target: Path, outputs: list[str], dtype: str) -> None:
@@ -261,10 +260,6 @@ def weight_entries(model: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the content of a model.json says of each weight, in the order of the binary files."""
     for group in model["weightsManifest"]:
         yield from group["weights"]
-
-
-def _lock_digest() -> str:
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
 
 
 def _python(environment: Path) -> Path:
