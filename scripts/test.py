@@ -1,11 +1,11 @@
 """Set everything up and pass the tests: python3 scripts/test.py
 
-1. the environments, side by side: .venv, .venv-jax (no TensorFlow), .venv-demo (the Space's);
-2. the tests of web/ in Node and Chromium; where one of the two is missing, it says so and counts
-   them as skipped;
-3. ruff: no complaints, and every file formatted;
-4. every test on TensorFlow, in .venv, file by file on all cores;
-5. the tests of the core on JAX, in .venv-jax.
+1. side by side: the environments .venv, .venv-jax (no TensorFlow), .venv-demo (the Space's) are
+   made, and the tests of web/ run in Node and Chromium; where one of the two is missing, it says
+   so and counts them as skipped;
+2. ruff: no complaints, and every file formatted;
+3. every test on TensorFlow, in .venv, file by file on all cores;
+4. the tests of the core on JAX, in .venv-jax.
 
 Names the slowest tests with their seconds and ends with "N passed, N failed, N skipped" over all
 runs, and with code 1 if anything failed. With arguments it is pytest on TensorFlow alone:
@@ -60,14 +60,15 @@ def main(arguments: list[str]) -> int:
     counts = Counter()
     codes = {}
     with ThreadPoolExecutor() as pool:
+        web = pool.submit(run_web_tests, counts)
         pythons = {
             name: program(directory, "python")
             for name, directory in zip(
                 ENVIRONMENTS, pool.map(prepare, ENVIRONMENTS, ENVIRONMENTS.values()), strict=True
             )
         }
-    # Before the tests of the export, which compute with the packages that this installs.
-    codes["tests of web/"] = run_web_tests(counts)
+        # Before the tests of the export, which compute with the packages that this installs.
+        codes["tests of web/"] = web.result()
     python = pythons[".venv"]
     codes["ruff check"] = run("tensorflow", python, "ruff", "check", ".")
     codes["ruff format"] = run("tensorflow", python, "ruff", "format", "--check", ".")

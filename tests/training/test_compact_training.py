@@ -1,0 +1,98 @@
+"""The compact network's recipe carried out: it learns, its backbone slower; averages count."""
+
+from dataclasses import replace
+from functools import partialmethod
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.networks.compact import compact_network, is_backbone
+from fctsfn_tf.training import stages as training
+from fctsfn_tf.training.compact_training import compact_training_model, use_averaged_weights
+from fctsfn_tf.training.iterative_clicks import IterativeClicks
+from fctsfn_tf.training.recipes import COMPACT_INPUT, CompactRecipe, Schedule
+from fctsfn_tf.training.stages import TrainingData, train_compact
+
+SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
+# Clicks on the network's own errors are tested in test_iterative_clicks.py; here they would take
+# most of the time.
+INPUT = replace(
+    COMPACT_INPUT, views=((64, 64, 2),), clicks=replace(COMPACT_INPUT.clicks, rollouts=(1.0,))
+)
+
+
+def arrays(model):
+    return {v.path: ops.convert_to_numpy(v) for v in model.weights}
+
+
+@pytest.fixture(scope="module")
+def data(shapes_directory):
+    return TrainingData(open_dataset(shapes_directory), [])
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.1])
+def test_the_compact_network_learns_and_its_backbone_slower_or_not_at_all(data, factor):
+    keras.utils.set_random_seed(0)
+    if keras.config.backend() == "jax" and factor == 0.0:
+        pytest.skip("what is frozen is decided before the backend sees it; JAX needs a minute here")
+    recipe = CompactRecipe(
+        input=INPUT, schedule=SCHEDULE, learning_rate=3e-3, backbone_factor=factor
+    )
+    network = compact_network(alpha=0.35)
+    model = compact_training_model(network, recipe)
+    model.run_eagerly = True  # three steps are quicker than the compilation of one
+    before = arrays(network)
+    batches = data.batches(recipe.input, seed=0)
+    losses = [model.train_on_batch(*batches.batch(0, 0), return_dict=True) for _ in range(3)]
+    assert losses[-1]["loss"] < losses[0]["loss"]
+    assert "iou" in losses[0]
+    for layer in network.layers:
+        moves = is_backbone(layer) and factor > 0 and not layer.name.endswith(("_BN", "bn_Conv1"))
+        for variable in layer.weights:
+            is_same = np.array_equal(before[variable.path], ops.convert_to_numpy(variable))
+            assert is_same != moves or not is_backbone(layer)
+    kernel = network.get_layer("coarse_score").kernel
+    last = ops.convert_to_numpy(kernel)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    averaged, start = ops.convert_to_numpy(kernel), before[kernel.path]
+    assert 0 < np.abs(averaged - start).mean() < np.abs(last - start).mean()
+
+
+def test_the_averaged_weights_get_statistics_of_their_own(data, monkeypatch):
+    # Two steps are quicker than the compilation of one.
+    eager = partialmethod(IterativeClicks.compile, run_eagerly=True)
+    monkeypatch.setattr(IterativeClicks, "compile", eager)
+    recipe = CompactRecipe(input=INPUT, schedule=SCHEDULE, statistics_batches=2)
+    network = compact_network(alpha=0.35)
+    model = compact_training_model(network, recipe)
+    before = arrays(network)
+    averages = model.optimizer._model_variables_moving_average
+    for average, variable in zip(averages, model.trainable_variables, strict=True):
+        average.assign(2 * ops.convert_to_numpy(variable))
+    learnt = {variable.path for variable in model.trainable_variables}
+    use_averaged_weights(model, data.batches(recipe.input, seed=0), recipe, step=0)
+    after = arrays(network)
+    for path in learnt:
+        np.testing.assert_array_equal(after[path], 2 * before[path])
+    moved = {path for path in after.keys() - learnt if (after[path] != before[path]).any()}
+    assert moved
+    assert all(path.endswith(("moving_mean", "moving_variance")) for path in moved)
+
+
+def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
+    class Begun(Exception):
+        """Holds the weights with which a run began."""
+
+    def begin(model, batches, schedule, directory, settings, network, validate, should_stop):
+        raise Begun(network, arrays(network))
+
+    monkeypatch.setattr(training, "run_training", begin)
+    start = compact_network(alpha=0.35)
+    with pytest.raises(Begun) as begun:
+        train_compact(data, tmp_path / "run", start=start, alpha=0.35)
+    network, found = begun.value.args
+    assert network is not start
+    assert all(np.array_equal(value, found[path]) for path, value in arrays(start).items())
