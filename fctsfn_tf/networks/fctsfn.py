@@ -5,6 +5,10 @@
     SSFCN      one stream over image and click maps together (Xu 2016)    §4.2, Tables 1–3
     TSLFNMinus no interaction stream: the maps join at pool4              §4.2, Fig. 3
 
+The streams and the convolutions of the fusion net are the layers of `keras.applications.VGG16`,
+cloned with their names (`block3_conv2_image` is the image stream's conv3_2). fc6 and fc7 are its
+dense layers as convolutions.
+
 Every network takes "image" (B, H, W, 3), RGB in [0, 255], and "click_maps" (B, H, W, 2), distances
 in [0, 255], by these names or in this order, and returns foreground logits (B, H, W, 1), for any
 height and width.
@@ -21,8 +25,10 @@ one tensor.
 
 from __future__ import annotations
 
+import functools
+import random
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -38,30 +44,35 @@ from fctsfn_tf.networks.layers import (
     MeanSubtraction,
     PadToMultiple,
 )
-from fctsfn_tf.networks.vgg16_weights import initialise_from_vgg16, pretrained_vgg16
+from fctsfn_tf.networks.vgg16_weights import initialise_from_vgg16
 
-# Filters of the 3×3 convolutions of VGG16 (Simonyan and Zisserman 2015, configuration D).
-VGG16_BLOCKS = {
-    1: (64, 64),  # conv1_1, conv1_2
-    2: (128, 128),
-    3: (256, 256, 256),
-    4: (512, 512, 512),
-    5: (512, 512, 512),
-}
-FC_FILTERS = 4096  # fc6 (7×7) and fc7 (1×1)
+BLOCKS = range(1, 6)  # of VGG16: two or three convolutions and a pooling each
+FC_FILTERS = 4096  # fc6 (7×7) and fc7 (1×1), VGG16's dense layers "fc1" and "fc2"
 FC_DROPOUT = 0.5
 # The two channels of every score: 0 background, 1 foreground.
 NUM_CLASSES = 2
 
 # MSRN, Fig. 2b: scale → factor to full resolution; then the refining layers' kernel sizes.
-REFINED_SCALES = {"conv1_2": 1, "conv2_2": 2, "conv3_3": 4, "conv4_3": 8, "conv5_3": 16}
+REFINED_SCALES = {
+    "block1_conv2": 1,
+    "block2_conv2": 2,
+    "block3_conv3": 4,
+    "block4_conv3": 8,
+    "block5_conv3": 16,
+}
 BOTTLENECK_FILTERS = 60
 REFINING_KERNELS = (7, 5, 3, 3, 3)
 REFINING_FILTERS = 64
 REFINING_DROPOUT = 0.5
 # How the names of its layers begin.
 MSRN_PREFIXES = ("bottleneck", "refine", "score_bn")
-MSRN_CONVOLUTION = {"use_bias": False, "kernel_initializer": "he_normal"}
+HE_NORMAL = "he_normal"
+# Variance 1 over the fan-in of one stream is 2 over that of both. Not an instance: that would give
+# every layer the same numbers.
+HE_NORMAL_OF_A_HALF = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"},
+}
 BATCH_NORM_EPSILON = 1e-5  # Caffe's default, which the released network keeps
 
 # Means that the released Caffe network subtracts: image in BGR, click maps positive, negative.
@@ -82,6 +93,8 @@ def FCTSFN(
     weights: str | Path | None = None,
     alpha: float = 1.0,
     name: str = "fctsfn",
+    *,
+    fc_filters: int = FC_FILTERS,
 ) -> keras.Model:
     """The fully convolutional two-stream fusion network: TSLFN and MSRN (Fig. 2).
 
@@ -92,6 +105,7 @@ def FCTSFN(
             `compact_network`.
         alpha: see `TSLFN`; with "mobilenet_v2" it is MobileNetV2's width multiplier.
         name: of the model.
+        fc_filters: see `TSLFN`; without effect on "mobilenet_v2".
 
     Returns:
         "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
@@ -109,9 +123,10 @@ def FCTSFN(
             "A backbone must be 'vgg16' (the paper's network) or 'mobilenet_v2' (the compact one). "
             f"Choose one of them. Received {backbone!r}."
         )
+    check_width(alpha, fc_filters, weights)
     inputs = network_inputs()
     streams = two_streams(inputs, depth=4, alpha=alpha)
-    fused = fusion_net(streams["pool4"], depth=4, alpha=alpha)
+    fused = fusion_net(streams["block4_pool"], depth=4, alpha=alpha, fc_filters=fc_filters)
     score = score_at_full_resolution(streams, fused, stride=8)  # (B, H, W, 2)
     score = multi_scale_refining(streams, fused, score, alpha)  # (B, H, W, 2)
     return finished_network(inputs, score, weights, name)
@@ -123,6 +138,8 @@ def TSLFN(
     weights: str | Path | None = None,
     alpha: float = 1.0,
     name: str = "tslfn",
+    *,
+    fc_filters: int = FC_FILTERS,
 ) -> keras.Model:
     """The two-stream late fusion network (Fig. 2a) and its variants TSLFN_1 … TSLFN_5.
 
@@ -131,26 +148,30 @@ def TSLFN(
         depth: conv-relu-pool blocks in each stream, 1 … 5; the rest of VGG16 is the fusion net.
             4 is the paper's TSLFN.
         weights: None for random weights, "imagenet" for VGG16 from `keras.applications`, or the
-            path of a VGG16 weight file of that layout. The scores start at zero in any case.
+            path of its weights, see `vgg16_weights.read_vgg16`. The scores start at zero in any
+            case.
         alpha: multiplies the number of filters of every layer, as in `keras.applications`. Only
             alpha = 1 has ImageNet weights; small ones serve tests.
         name: of the model.
+        fc_filters: of fc6 and fc7. The paper's 4096 hold 120 of the 144 million weights; with
+            another number both start from He's initialisation instead of VGG16's dense layers.
 
     Returns:
         "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
 
     Raises:
-        InputError: another stride, depth or alpha, or `weights` that cannot be had.
+        InputError: another stride, depth, alpha or fc_filters, or `weights` that cannot be had.
     """
     check_stride(stride)
-    if depth not in VGG16_BLOCKS:
+    if depth not in BLOCKS:
         raise InputError(
             f"Each stream of a TSLFN has 1 to 5 blocks. Use depth 4 for the paper's network; "
             f"depth 0 is called SSFCN. Received depth={depth!r}."
         )
+    check_width(alpha, fc_filters, weights)
     inputs = network_inputs()
     streams = two_streams(inputs, depth, alpha)
-    fused = fusion_net(streams[f"pool{depth}"], depth, alpha)
+    fused = fusion_net(streams[f"block{depth}_pool"], depth, alpha, fc_filters)
     score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
@@ -160,6 +181,8 @@ def SSFCN(
     weights: str | Path | None = None,
     alpha: float = 1.0,
     name: str = "ssfcn",
+    *,
+    fc_filters: int = FC_FILTERS,
 ) -> keras.Model:
     """The single-stream network: image and click maps are concatenated at the input.
 
@@ -171,9 +194,10 @@ def SSFCN(
     Reference: Xu et al., Deep Interactive Object Selection, 2016; paper §4.2.
     """
     check_stride(stride)
+    check_width(alpha, fc_filters, weights)
     inputs = network_inputs()
     streams = two_streams(inputs, depth=0, alpha=alpha)
-    fused = fusion_net(streams["pool0"], depth=0, alpha=alpha)
+    fused = fusion_net(streams["block0_pool"], depth=0, alpha=alpha, fc_filters=fc_filters)
     score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
@@ -183,6 +207,8 @@ def TSLFNMinus(
     weights: str | Path | None = None,
     alpha: float = 1.0,
     name: str = "tslfn_minus",
+    *,
+    fc_filters: int = FC_FILTERS,
 ) -> keras.Model:
     """TSLFN⁻, without the interaction stream: the maps join the image stream at its end.
 
@@ -194,6 +220,7 @@ def TSLFNMinus(
     Source: paper §4.2, Fig. 3.
     """
     check_stride(stride)
+    check_width(alpha, fc_filters, weights)
     inputs = network_inputs()
     prepared = prepare(inputs)
     image = vgg16_blocks(prepared.image, range(1, 5), alpha, suffix="_image")
@@ -202,9 +229,9 @@ def TSLFNMinus(
             image[pool],
             layers.AveragePooling2D(factor, name=f"resized_{factor}")(prepared.interaction),
         )
-        for pool, factor in (("pool3", 8), ("pool4", 16))
+        for pool, factor in (("block3_pool", 8), ("block4_pool", 16))
     }
-    fused = fusion_net(streams["pool4"], depth=4, alpha=alpha)
+    fused = fusion_net(streams["block4_pool"], depth=4, alpha=alpha, fc_filters=fc_filters)
     score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
@@ -219,6 +246,28 @@ def check_stride(stride: int) -> None:
         raise InputError(
             "The stride of a score must be 32, 16 or 8 (the paper's final one). Use one of them. "
             f"Received stride={stride!r}."
+        )
+
+
+def check_width(alpha: float, fc_filters: int, weights: str | Path | None) -> None:
+    """Refuse widths that no network has, or no VGG16 weights, before anything is downloaded.
+
+    Raises:
+        InputError: see above.
+    """
+    if not alpha > 0:
+        raise InputError(
+            f"alpha multiplies the number of filters and must be above 0. Received {alpha!r}."
+        )
+    if isinstance(fc_filters, bool) or not isinstance(fc_filters, int) or fc_filters < 1:
+        raise InputError(
+            "`fc_filters` must be a whole number of 1 or more; the paper has 4096. "
+            f"Received {fc_filters!r}."
+        )
+    if alpha != 1 and weights is not None:
+        raise InputError(
+            "VGG16 weights fit networks of VGG16's width only. Build the network with alpha=1, "
+            f"or without weights. Received alpha={alpha!r} and weights={str(weights)!r}."
         )
 
 
@@ -250,18 +299,20 @@ def two_streams(inputs: dict[str, keras.KerasTensor], depth: int, alpha: float) 
     """Image stream and interaction stream: the first `depth` blocks of VGG16, one each.
 
     Returns:
-        Pairs by name, `conv<block>_<last>` and `pool<block>`; "pool0" is the prepared input.
+        Pairs by VGG16's names, see `vgg16_blocks`; "block0_pool" is the prepared input.
     """
     prepared = prepare(inputs)
     image = vgg16_blocks(prepared.image, range(1, depth + 1), alpha, suffix="_image")
     interaction = vgg16_blocks(
         prepared.interaction, range(1, depth + 1), alpha, suffix="_interaction"
     )
-    return {"pool0": prepared} | {key: Pair(image[key], interaction[key]) for key in image}
+    return {"block0_pool": prepared} | {key: Pair(image[key], interaction[key]) for key in image}
 
 
-def fusion_net(pair: Pair, depth: int, alpha: float) -> dict[str, keras.KerasTensor]:
-    """The rest of VGG16 over both streams' `pool<depth>`, up to the score at stride 32.
+def fusion_net(
+    pair: Pair, depth: int, alpha: float, fc_filters: int
+) -> dict[str, keras.KerasTensor]:
+    """The rest of VGG16 over both streams' `block<depth>_pool`, up to the score at stride 32.
 
     Its first convolution fuses the streams; with depth 5 that is fc6.
 
@@ -269,17 +320,16 @@ def fusion_net(pair: Pair, depth: int, alpha: float) -> dict[str, keras.KerasTen
         Features of the remaining blocks (see `vgg16_blocks`) and "score" (B, H/32, W/32, 2).
     """
     features = {}
+    filters = scaled(fc_filters, alpha)
     if depth < 5:
-        features |= fusing_vgg16_block(pair, depth + 1, alpha)
-        x = features[f"pool{depth + 1}"]
-        features |= vgg16_blocks(x, range(depth + 2, 6), alpha)
-        x = features["pool5"]  # (B, H/32, W/32, 512)
-        x = convolution(x, scaled(FC_FILTERS, alpha), 7, name="fc6")
+        features |= vgg16_blocks(pair, range(depth + 1, 6), alpha)
+        x = features["block5_pool"]  # (B, H/32, W/32, 512)
+        x = convolution(x, filters, 7, name="fc6", kernel_initializer=HE_NORMAL)
     else:
-        x = fusing_convolution(pair, scaled(FC_FILTERS, alpha), 7, name="fc6")
+        x = fusing_convolution(pair, filters, 7, name="fc6", kernel_initializer=HE_NORMAL_OF_A_HALF)
     x = layers.ReLU(name="relu6")(x)
     x = FreezableDropout(FC_DROPOUT, name="dropout6")(x)
-    x = convolution(x, scaled(FC_FILTERS, alpha), 1, name="fc7")
+    x = convolution(x, filters, 1, name="fc7", kernel_initializer=HE_NORMAL)
     x = layers.ReLU(name="relu7")(x)
     x = FreezableDropout(FC_DROPOUT, name="dropout7")(x)
     return features | {"score": score_layer(x, name="score")}
@@ -298,22 +348,23 @@ def score_at_full_resolution(
     score = fused["score"]  # (B, H/32, W/32, 2)
     if stride <= 16:
         score = BilinearUpsampling(2, name="score_up16")(score)
-        score_pool4 = score_of_pool("pool4", streams, fused)
+        score_pool4 = score_of_pool(4, streams, fused)
         score = layers.Add(name="score_16s")([score, score_pool4])  # (B, H/16, W/16, 2)
     if stride == 8:
         score = BilinearUpsampling(2, name="score_up8")(score)
-        score_pool3 = score_of_pool("pool3", streams, fused)
+        score_pool3 = score_of_pool(3, streams, fused)
         score = layers.Add(name="score_8s")([score, score_pool3])  # (B, H/8, W/8, 2)
     return BilinearUpsampling(stride, name="score_up")(score)
 
 
 def score_of_pool(
-    pool: str, streams: dict[str, Pair], fused: dict[str, keras.KerasTensor]
+    block: int, streams: dict[str, Pair], fused: dict[str, keras.KerasTensor]
 ) -> keras.KerasTensor:
-    """The score of a pooling layer, over both streams where they reach it, as in Fig. 2a."""
+    """The score of a block's pooling, over both streams where they reach it, as in Fig. 2a."""
+    pool, name = f"block{block}_pool", f"score_pool{block}"
     if pool in streams:
-        return fusing_score_layer(streams[pool], name=f"score_{pool}")
-    return score_layer(fused[pool], name=f"score_{pool}")
+        return fusing_score_layer(streams[pool], name)
+    return score_layer(fused[pool], name)
 
 
 # MSRN, Fig. 2b
@@ -352,7 +403,7 @@ def multi_scale_refining(
         filters = scaled(REFINING_FILTERS, alpha)
         x = normalised_convolution(x, filters, kernel_size, name=f"refine{i}")  # (B, H, W, 64)
         x = layers.Dropout(REFINING_DROPOUT, name=f"refine{i}_dropout")(x)
-    return layers.Conv2D(NUM_CLASSES, 1, kernel_initializer="he_normal", name="refined_score")(x)
+    return layers.Conv2D(NUM_CLASSES, 1, kernel_initializer=HE_NORMAL, name="refined_score")(x)
 
 
 def freeze_tslfn(network: keras.Model) -> None:
@@ -385,47 +436,72 @@ def freeze_tslfn(network: keras.Model) -> None:
 
 
 def vgg16_blocks(
-    x: keras.KerasTensor, blocks: range, alpha: float, suffix: str = ""
+    x: keras.KerasTensor | Pair, blocks: range, alpha: float, suffix: str = ""
 ) -> dict[str, keras.KerasTensor]:
-    """VGG16's conv-relu-pool blocks `blocks` over `x`.
+    """Blocks of `keras.applications.VGG16` over `x`: its own layers, cloned.
+
+    Args:
+        x: features; or those of both streams, which the first convolution fuses.
+        blocks: their numbers, in order.
+        alpha: see `TSLFN`.
+        suffix: of the layers' names.
 
     Returns:
-        `conv<block>_<last>` after its ReLU and `pool<block>`, for every block.
+        What each layer gives, by VGG16's name of it: `block<i>_conv<j>` and `block<i>_pool`.
     """
     features = {}
-    for block in blocks:
-        filters = scaled(VGG16_BLOCKS[block][0], alpha)
-        x = convolution(x, filters, 3, name=f"conv{block}_1{suffix}")
-        features |= rest_of_block(x, block, alpha, suffix)
-        x = features[f"pool{block}"]
+    for layer in vgg16_layers(blocks):
+        name = f"{layer.name}{suffix}"
+        if isinstance(layer, layers.MaxPooling2D):
+            x = cloned(layer, name)(x)
+        elif isinstance(x, Pair):
+            x = fusing_convolution(x, scaled(layer.filters, alpha), layer.kernel_size, name)
+            x = layers.ReLU(name=f"{name}_relu")(x)
+        else:
+            x = cloned(layer, name, filters=scaled(layer.filters, alpha))(x)
+        features[layer.name] = x
     return features
 
 
-def fusing_vgg16_block(pair: Pair, block: int, alpha: float) -> dict[str, keras.KerasTensor]:
-    """One of VGG16's blocks over both streams: its first convolution fuses them.
+def vgg16_layers(blocks: range) -> list[keras.layers.Layer]:
+    """The layers of some blocks of `keras.applications.VGG16`, in order; they are only read."""
+    return [layer for layer in vgg16().layers if layer.name.startswith(_block_names(blocks))]
 
-    Returns:
-        See `vgg16_blocks`.
+
+def _block_names(blocks: range) -> tuple[str, ...]:
+    return tuple(f"block{block}_" for block in blocks)
+
+
+@functools.cache
+def vgg16() -> keras.Model:
+    """`keras.applications.VGG16` without its dense layers, of any image size: the pattern.
+
+    It is made once. So that the weights of a network depend on the seed alone, and not on whether
+    it is the first one, the pattern's own random numbers are taken back.
     """
-    filters = scaled(VGG16_BLOCKS[block][0], alpha)
-    x = fusing_convolution(pair, filters, 3, name=f"conv{block}_1")
-    return rest_of_block(x, block, alpha, suffix="")
+    state = random.getstate()
+    pattern = keras.applications.VGG16(
+        include_top=False, weights=None, input_shape=(None, None, 3), name="vgg16"
+    )
+    random.setstate(state)
+    return pattern
 
 
-def rest_of_block(
-    x: keras.KerasTensor, block: int, alpha: float, suffix: str
-) -> dict[str, keras.KerasTensor]:
-    """What follows the first convolution of one of VGG16's blocks; see `vgg16_blocks`."""
-    x = layers.ReLU(name=f"relu{block}_1{suffix}")(x)
-    for i, filters in enumerate(VGG16_BLOCKS[block][1:], start=2):
-        x = convolution(x, scaled(filters, alpha), 3, name=f"conv{block}_{i}{suffix}")
-        x = layers.ReLU(name=f"relu{block}_{i}{suffix}")(x)
-    pool = layers.MaxPooling2D(2, name=f"pool{block}{suffix}")(x)
-    return {f"conv{block}_{len(VGG16_BLOCKS[block])}": x, f"pool{block}": pool}
+def cloned(layer: keras.layers.Layer, name: str, **changes: Any) -> keras.layers.Layer:
+    """A fresh layer like another one, with a name and weights of its own.
+
+    The dtype policy is today's, not the one under which the pattern was made.
+    """
+    config = {key: value for key, value in layer.get_config().items() if key != "dtype"}
+    return type(layer).from_config({**config, "name": name, **changes})
 
 
 def convolution(
-    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, **conv_arguments
+    x: keras.KerasTensor,
+    filters: int,
+    kernel_size: int | tuple[int, int],
+    name: str,
+    **conv_arguments,
 ) -> keras.KerasTensor:
     """A convolution with `same` padding."""
     return layers.Conv2D(filters, kernel_size, padding="same", name=name, **conv_arguments)(x)
@@ -466,15 +542,17 @@ def normalised_convolution(
     x: keras.KerasTensor, filters: int, kernel_size: int, name: str
 ) -> keras.KerasTensor:
     """MSRN's convolution without bias, BatchNorm and ReLU, with He's initialisation (§3.3)."""
-    x = convolution(x, filters, kernel_size, name, **MSRN_CONVOLUTION)
+    x = convolution(x, filters, kernel_size, name, use_bias=False, kernel_initializer=HE_NORMAL)
     return batch_norm_relu(x, name)
 
 
 def fusing_normalised_convolution(
     pair: Pair, filters: int, kernel_size: int, name: str
 ) -> keras.KerasTensor:
-    """The same over both streams."""
-    x = fusing_convolution(pair, filters, kernel_size, name, **MSRN_CONVOLUTION)
+    """The same over both streams, of the same width: He's fan-in is that of both."""
+    x = fusing_convolution(
+        pair, filters, kernel_size, name, use_bias=False, kernel_initializer=HE_NORMAL_OF_A_HALF
+    )
     return batch_norm_relu(x, name)
 
 
@@ -496,14 +574,10 @@ def finished_network(
     # A list: Keras would sort a dictionary by name, click maps first.
     model = keras.Model(list(inputs.values()), logits, name=name)
     if weights is not None:
-        initialise_from_vgg16(model, pretrained_vgg16(weights))
+        initialise_from_vgg16(model, weights)
     return model
 
 
 def scaled(filters: int, alpha: float) -> int:
     """The number of filters at width `alpha`."""
-    if not alpha > 0:
-        raise InputError(
-            f"alpha multiplies the number of filters and must be above 0. Received {alpha!r}."
-        )
     return max(1, round(filters * alpha))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -13,6 +14,9 @@ import numpy as np
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, printable
 
+# Before the paper's networks were made of keras.applications' layers, theirs had Caffe's names:
+# `conv3_2_image`, now `block3_conv2_image`.
+_EARLIER_NAME = re.compile(r"^conv(?P<block>\d)_(?P<index>\d)(?=_|/)")
 # How many names a message lists before it only counts.
 NAMES_IN_MESSAGE = 3
 
@@ -94,7 +98,9 @@ def load_variables(model: keras.Model, path: Path) -> None:
 def variables_by_path(model: keras.Model) -> dict[str, keras.Variable]:
     """The network's weights by path, without the model's name where Keras put it in front."""
     prefix = f"{model.name}/"
-    variables = {variable.path.removeprefix(prefix): variable for variable in model.weights}
+    variables = {
+        _present_name(variable.path.removeprefix(prefix)): variable for variable in model.weights
+    }
     if len(variables) != len(model.weights):
         raise InputError(
             "Every layer of a network must have a name of its own, so that its weights can be "
@@ -104,14 +110,20 @@ def variables_by_path(model: keras.Model) -> dict[str, keras.Variable]:
     return variables
 
 
+def _present_name(name: str) -> str:
+    """The name that a variable of a model or file of an earlier version has today."""
+    return _EARLIER_NAME.sub(r"block\g<block>_conv\g<index>", name)
+
+
 def _read_arrays(path: Path, expected_names: set[str]) -> dict[str, np.ndarray]:
     """The arrays of a `.npz` file that holds exactly the expected names; no pickle is read."""
     archive = np.load(path, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise ValueError("it holds a single array")
     with archive:
-        missing = sorted(expected_names - set(archive.files))
-        superfluous = sorted(set(archive.files) - expected_names)
+        stored = {_present_name(name): name for name in archive.files}
+        missing = sorted(expected_names - set(stored))
+        superfluous = sorted(set(stored) - expected_names)
         if missing or superfluous:
             raise InputError(
                 f"A weight file must hold the network's {len(expected_names)} arrays and no "
@@ -119,7 +131,7 @@ def _read_arrays(path: Path, expected_names: set[str]) -> dict[str, np.ndarray]:
                 f"{printable(path)} without {_listed(missing)} and with superfluous "
                 f"{_listed(superfluous)}."
             )
-        return {name: archive[name] for name in expected_names}
+        return {name: archive[stored[name]] for name in expected_names}
 
 
 def _listed(names: Iterable[str]) -> str:

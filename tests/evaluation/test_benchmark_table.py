@@ -93,6 +93,6 @@ def test_every_network_of_the_table_is_the_papers():
         model = built_without_weights(NETWORKS[name])
         skips = {layer.name for layer in model.layers} & {"score_16s", "score_8s"}
         assert len(skips) == {"TSLFN 8s": 2, "TSLFN 16s": 1, "TSLFN_3 32s": 0}[name]
-        assert ("conv4_1_image" in {layer.name for layer in model.layers}) == ("_3" in name) or (
-            model.get_layer("conv4_1_image").use_bias
-        )
+        assert ("block4_conv1_image" in {layer.name for layer in model.layers}) == (
+            "_3" in name
+        ) or (model.get_layer("block4_conv1_image").use_bias)

@@ -54,12 +54,12 @@ def test_fctsfn_costs_what_the_design_says():
     """Thousands of multiply–accumulates per pixel, as counted by hand from Fig. 2."""
     counts = multiply_accumulates(built_without_weights(FCTSFN), 256, 320)
     streams = [
-        [f"conv{block}_{i}_{stream}" for block in (1, 2, 3, 4) for i in (1, 2, 3)]
+        [f"block{block}_conv{i}_{stream}" for block in (1, 2, 3, 4) for i in (1, 2, 3)]
         for stream in ("image", "interaction")
     ]
     for names in streams:
         assert per_pixel(counts, *names) == pytest.approx(278e3, rel=2e-3)
-    assert per_pixel(counts, "conv5") == pytest.approx(37e3, rel=5e-3)
+    assert per_pixel(counts, "block5") == pytest.approx(37e3, rel=5e-3)
     assert per_pixel(counts, "fc") == pytest.approx(117e3, rel=5e-3)
     assert per_pixel(counts, "bottleneck") == 14_520
     assert per_pixel(counts, *(f"refine{i}" for i in range(1, 6))) == 407_424

@@ -68,8 +68,8 @@ MSRN = "(bottleneck|refine|score_bn).*"
 
 def test_golden_parameter_counts():
     network = built_without_weights(FCTSFN)
-    assert count(network, r"conv[1-4]_\d_image") == 7_635_264
-    assert count(network, r"conv[1-4]_\d_interaction") == 7_634_688
+    assert count(network, r"block[1-4]_conv\d_image") == 7_635_264
+    assert count(network, r"block[1-4]_conv\d_interaction") == 7_634_688
     assert count(network, rf"(?!{MSRN}).*") == 144_265_798
     assert count(network, MSRN) == 553_474
     assert count(network, MSRN, ("gamma", "beta")) == 1_244
@@ -119,8 +119,8 @@ def test_names_of_what_crosses():
     """They are part of every file that Keras saves, and of exports."""
     _, click_part = split(FCTSFN(alpha=ALPHA))
     assert [tensor.name for tensor in click_part.inputs] == [
+        "features_block5_conv1",
         *(f"features_bottleneck{i}" for i in (1, 2, 3, 4)),
-        "features_conv5_1",
         "features_score_pool3",
         "features_score_pool4",
         "click_maps",
@@ -199,7 +199,7 @@ def test_equals_the_paper_written_with_concatenations(rng):
         seen = {}
         for block, count_of_layers in ((1, 2), (2, 2), (3, 3), (4, 3)):
             for i in range(1, count_of_layers + 1):
-                kernel, bias = network.get_layer(f"conv{block}_{i}{suffix}").get_weights()
+                kernel, bias = network.get_layer(f"block{block}_conv{i}{suffix}").get_weights()
                 x = ops.relu(ops.conv(x, ops.convert_to_tensor(kernel), padding="same") + bias)
             seen[block] = x
             x = seen[f"pool{block}"] = ops.max_pool(x, 2, 2)
@@ -211,7 +211,7 @@ def test_equals_the_paper_written_with_concatenations(rng):
     fused = {key: ops.concatenate([image[key], clicks[key]], axis=-1) for key in image}
     x = fused["pool4"]
     for i in (1, 2, 3):
-        x = ops.relu(conv(x, f"conv5_{i}"))
+        x = ops.relu(conv(x, f"block5_conv{i}"))
     fused[5] = x
     x = ops.relu(conv(ops.max_pool(x, 2, 2), "fc6"))
     x = ops.relu(conv(x, "fc7"))

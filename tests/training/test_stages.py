@@ -73,7 +73,7 @@ def test_each_stage_leaves_a_preset_that_the_next_one_started_from(run):
         new = {layer.name for layer in after.layers} - {layer.name for layer in before.layers}
         assert new
     # The kernels moved within a stage, but stayed near those of the stage before.
-    first, second = (network.get_layer("conv1_1_image").kernel for network in networks[:2])
+    first, second = (network.get_layer("block1_conv1_image").kernel for network in networks[:2])
     moved = np.abs(ops.convert_to_numpy(first) - ops.convert_to_numpy(second)).max()
     assert 0 < moved < 0.1
 
