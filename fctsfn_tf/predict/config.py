@@ -15,6 +15,8 @@ class PredictorConfig:
     Attributes:
         click_encoding: "disks_and_previous" (compact network) or "distances" (the paper's, Eq. 1).
         working_size: longer side of what the network sees, in pixels of its input.
+        enlarge: True to enlarge what is smaller than that; False to show it at its own size, as the
+            paper's networks were trained (§3.3).
         threshold: a pixel belongs to the mask where its probability is above this, in [0, 1).
         graph_cut: True to cut the mask with `graph_cut.graph_cut` instead of the threshold
             (paper §4.1).
@@ -47,6 +49,7 @@ class PredictorConfig:
     zoom_keep_iou: float = 0.5
     zoom_min_gain: float = 1.25
     look_again: int = 0
+    enlarge: bool = True
 
     def __post_init__(self) -> None:
         if self.click_encoding not in CLICK_ENCODINGS:
@@ -54,7 +57,7 @@ class PredictorConfig:
                 f"`click_encoding` must be one of {', '.join(CLICK_ENCODINGS)}. Take the one the "
                 f"network was trained with. Received {self.click_encoding!r}."
             )
-        for name in ("graph_cut", "zoom_in"):
+        for name in ("enlarge", "graph_cut", "zoom_in"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(
                     f"`{name}` must be True or False. Received {getattr(self, name)!r}."

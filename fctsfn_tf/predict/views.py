@@ -110,14 +110,16 @@ class View:
         )
 
 
-def network_size(height: int, width: int, working_size: int) -> tuple[int, int]:
+def network_size(height: int, width: int, config: PredictorConfig) -> tuple[int, int]:
     """(height, width) of the network's input for a part of the photograph of this size.
 
     The longer side becomes `working_size`, the shorter one follows, and both are rounded to a
     multiple of 32 of at least 32. So the aspect ratio changes a little (most for panoramas, whose
-    short side is stretched), and small images are enlarged.
+    short side is stretched). Small images are enlarged, unless `enlarge` says otherwise.
     """
-    scale = working_size / max(height, width)
+    scale = config.working_size / max(height, width)
+    if not config.enlarge:
+        scale = min(scale, 1.0)
     return _rounded(height * scale), _rounded(width * scale)
 
 
@@ -127,7 +129,7 @@ def _rounded(side: float) -> int:
 
 def whole_view(height: int, width: int, config: PredictorConfig) -> View:
     """The view of a whole photograph of `height` × `width` pixels."""
-    return View(Box(0, 0, height, width), *network_size(height, width, config.working_size))
+    return View(Box(0, 0, height, width), *network_size(height, width, config))
 
 
 def next_view(
@@ -162,7 +164,7 @@ def next_view(
         return view
     if max(height, width) < config.zoom_min_gain * max(box.height, box.width):
         return whole
-    return View(box, *network_size(box.height, box.width, config.working_size))
+    return View(box, *network_size(box.height, box.width, config))
 
 
 def is_cut_off(view: View, network_probability: np.ndarray, height: int, width: int) -> bool:

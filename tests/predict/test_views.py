@@ -45,12 +45,19 @@ def object_at(box, height=400, width=600):
     ],
 )
 def test_network_sizes(size, expected):
-    assert network_size(*size, working_size=384) == expected
+    assert network_size(*size, PredictorConfig(working_size=384)) == expected
+
+
+def test_photographs_at_their_own_size_where_they_are_not_to_be_enlarged():
+    own = PredictorConfig(working_size=640, enlarge=False)
+    assert network_size(300, 400, own) == (288, 384)  # twelve and a half times 32 goes to even
+    assert network_size(300, 400, PredictorConfig(working_size=640)) == (480, 640)
+    assert network_size(1200, 1600, own) == (480, 640)
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(32, 1024))
 def test_network_size_is_a_multiple_of_32_near_the_aspect_ratio(height, width, working_size):
-    sides = network_size(height, width, working_size)
+    sides = network_size(height, width, PredictorConfig(working_size=working_size))
     scale = working_size / max(height, width)
     for side, original in zip(sides, (height, width), strict=True):
         assert side % 32 == 0

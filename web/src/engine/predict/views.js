@@ -9,6 +9,7 @@
  * @typedef {object} Config the preset's predictor settings; fctsfn_tf/predict/config.py explains them
  * @property {keyof typeof import("../clicks/clickMaps.js").CLICK_ENCODINGS} click_encoding
  * @property {number} working_size
+ * @property {boolean} [enlarge] true where a manifest does not say
  * @property {number} threshold
  * @property {number} [look_again]
  * @property {boolean} [graph_cut]
@@ -140,7 +141,8 @@ export function isCutOff(view, answer, height, width) {
 
 function viewOf(box, config) {
   const [height, width] = [box.bottom - box.top, box.right - box.left];
-  const scale = config.working_size / Math.max(height, width);
+  const fitting = config.working_size / Math.max(height, width);
+  const scale = config.enlarge === false ? Math.min(fitting, 1) : fitting;
   return { box, height: roundedSide(height * scale), width: roundedSide(width * scale) };
 }
 
