@@ -298,13 +298,12 @@ def _changed(recipes: Sequence[Any], arguments: argparse.Namespace) -> list[Any]
         )
     names = ("steps", "validate_every", "patience", "checkpoint_every")
     times = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    views = {} if arguments.view is None else {"views": (arguments.view,)}
     return [
         replace(
             recipe,
             learning_rate=rate,
             schedule=replace(recipe.schedule, **times),
-            input=replace(recipe.input, **views),
+            input=recipe.input if arguments.view is None else recipe.input.seen_in(arguments.view),
         )
         for recipe, rate in zip(recipes, rates, strict=True)
     ]

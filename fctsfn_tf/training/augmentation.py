@@ -19,6 +19,7 @@ import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.data.annotated_images import Sample
+from fctsfn_tf.predict.views import SIDE_MULTIPLE
 from fctsfn_tf.training.recipes import (
     AugmentationConfig,
     PaperAugmentationConfig,
@@ -85,6 +86,20 @@ def whole_view(
     linear = np.diag([scale * _mirror(config.mirror_probability, rng), scale])
     centre = np.array([image_width, image_height]) / 2
     return _moved_sample(sample, linear, centre, height, width)
+
+
+def fitted_size(height: int, width: int, most_rows: int, most_cols: int) -> tuple[int, int]:
+    """The size of a whole view that holds no more than the photograph, but for multiples of 32.
+
+    Args:
+        height, width: of the photograph.
+        most_rows, most_cols: it is shrunk to these.
+    """
+    scale = min(1.0, most_rows / height, most_cols / width)
+    rows, cols = (
+        max(1, -(-round(side * scale) // SIDE_MULTIPLE)) * SIDE_MULTIPLE for side in (height, width)
+    )
+    return rows, cols
 
 
 def paper_view(

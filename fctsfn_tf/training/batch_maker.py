@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.predict.views import SIDE_MULTIPLE
+from fctsfn_tf.training.augmentation import fitted_size
 from fctsfn_tf.training.clicked_views import MIN_VIEW_PIXELS, ClickedView, clicked_view
 from fctsfn_tf.training.drawing import BatchDrawer, DrawnBatch
 from fctsfn_tf.training.photographs import PhotographReader
@@ -46,24 +48,23 @@ class BatchMaker:
             InputError: see `PhotographReader.read`; or no photograph shows anything to click.
         """
         drawn = self._drawer.batch(epoch, index)
-        views = [self._clicked(number, drawn) for number in drawn.photographs]
+        views = [self._clicked(number, drawn, index) for number in drawn.photographs]
         # Filled in place: stacking would copy float32 images twice.
-        image = np.empty((len(views), self._repeats, drawn.height, drawn.width, 3), np.float32)
+        image = np.empty((len(views), self._repeats, *views[0].image.shape), np.float32)
         for place, view in zip(image, views, strict=True):
             place[...] = view.image
         maps = np.stack([one for view in views for one in view.click_maps])
         target = np.stack([one for view in views for one in view.targets])
         return {"image": image.reshape(-1, *image.shape[2:]), "click_maps": maps}, target
 
-    def _clicked(self, number: int, drawn: DrawnBatch) -> ClickedView:
+    def _clicked(self, number: int, drawn: DrawnBatch, index: int) -> ClickedView:
         """A clicked view of a photograph, or of another one where that shows nothing to click."""
         for _ in range(MAX_TRIES):
             samples = self._reader.read(number)
-            view = samples and clicked_view(
-                samples, drawn.height, drawn.width, self._config, drawn.rng
-            )
-            if view:
-                return view
+            if samples:
+                size = self._size(samples[0].image.shape, drawn, index)
+                if view := clicked_view(samples, *size, self._config, drawn.rng):
+                    return view
             number = self._drawer.another(drawn.rng)
         raise InputError(
             f"Photographs must show objects of {MIN_VIEW_PIXELS} or more pixels in a view of "
@@ -71,3 +72,13 @@ class BatchMaker:
             "the photograph. Enlarge the view or lower `min_object_share`. "
             f"Received {MAX_TRIES} without any."
         )
+
+    def _size(self, shape: tuple[int, ...], drawn: DrawnBatch, index: int) -> tuple[int, int]:
+        """Height and width of the view of a photograph of this shape."""
+        if not self._config.is_fitted:
+            return drawn.height, drawn.width
+        if index == 0:
+            # Keras looks at the first two batches to learn which sides of a batch vary: no other
+            # one is as large as this.
+            return drawn.height + SIDE_MULTIPLE, drawn.width + SIDE_MULTIPLE
+        return fitted_size(*shape[:2], drawn.height, drawn.width)

@@ -33,7 +33,7 @@ import keras
 import numpy as np
 
 from fctsfn_tf.clicks.click_maps import DISTANCES
-from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Dataset
+from fctsfn_tf.data.annotated_images import Dataset
 from fctsfn_tf.training.batch_maker import Batch, BatchMaker
 from fctsfn_tf.training.drawing import BatchDrawer
 from fctsfn_tf.training.epoch_counter import EpochCounter
@@ -51,11 +51,12 @@ PREFETCH = 4
 class ClickDataset(keras.utils.PyDataset):
     """Batches of clicked objects for `model.fit`, `evaluate` or one's own loop; see the module.
 
-    In training every epoch shows every photograph once, in an order of its own, each time with
-    another object, view and clicks. Give `model.fit` `shuffle=False`: the order is random already,
-    and Keras' own would come from Python's global generator, which no checkpoint keeps. How long an
-    epoch is says `batches_per_epoch`, not `steps_per_epoch` of `fit`, under which TensorFlow asks
-    for some batches before and for others after the epoch has changed.
+    In training every epoch shows every photograph once, or once for each of its objects where
+    `config` says so, in an order of its own, each time with another object, view and clicks. Give
+    `model.fit` `shuffle=False`: the order is random already, and Keras' own would come from
+    Python's global generator, which no checkpoint keeps. How long an epoch is says
+    `batches_per_epoch`, not `steps_per_epoch` of `fit`, under which TensorFlow asks for some batches
+    before and for others after the epoch has changed.
 
     Args:
         datasets: of `open_dataset`, one or several.
@@ -67,7 +68,6 @@ class ClickDataset(keras.utils.PyDataset):
         batches_per_epoch: None for as many as show every photograph once.
         is_training: False for validation: the photographs stay in order, whole (see
             `augmentation.whole_view`, never mirrored), and every epoch is the same.
-        min_object_share: objects that cover less of their photograph are not clicked, in [0, 1].
         unusable: what to do at a photograph or mask that cannot be read, masks of another size or
             empty ones: "stop" with an `InputError` that names it, or "skip" it: another one takes
             its place, and `left_out` names it.
@@ -93,7 +93,6 @@ class ClickDataset(keras.utils.PyDataset):
         weights: Sequence[float] | None = None,
         batches_per_epoch: int | None = None,
         is_training: bool = True,
-        min_object_share: float = MIN_OBJECT_SHARE,
         unusable: Literal["stop", "skip"] = "stop",
         repeat_images: bool = True,
         cache: ImageCache | None = None,
@@ -107,6 +106,8 @@ class ClickDataset(keras.utils.PyDataset):
         self.config = config
         self.is_training = is_training
         self.num_workers = workers
+        self._reader = PhotographReader(datasets, config.min_object_share, cache, unusable)
+        are_counted = config.are_objects_alike and is_training
         self._drawer = BatchDrawer(
             [len(dataset.images) for dataset in datasets],
             config.views,
@@ -114,8 +115,8 @@ class ClickDataset(keras.utils.PyDataset):
             weights=weights,
             batches_per_epoch=batches_per_epoch,
             is_training=is_training,
+            repeats=self._reader.object_counts() if are_counted else None,
         )
-        self._reader = PhotographReader(datasets, min_object_share, cache, unusable)
         if not is_training:
             config = replace(config, augmentation=WholePhotographConfig(mirror_probability=0.0))
         self._maker = BatchMaker(self._drawer, self._reader, config, repeat_images)
@@ -198,7 +199,7 @@ class ClickDataset(keras.utils.PyDataset):
 
         num_maps = 2 if self.config.click_encoding == DISTANCES else 3
         channels = {"image": 3, "click_maps": num_maps, "target": 1}
-        height, width = self._drawer.size
+        height, width = (None, None) if self.config.is_fitted else self._drawer.size
 
         def batch(step: Any) -> tuple[dict[str, Any], Any]:
             arrays = tf.numpy_function(load, [step], [tf.float32] * 3)

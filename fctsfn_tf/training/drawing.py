@@ -38,6 +38,7 @@ class BatchDrawer:
 
     In training every epoch shows every photograph once, in an order of its own, in views drawn for
     each batch. In validation the photographs stay in order, in the first view, in every epoch.
+    With `repeats` a photograph comes so many times an epoch instead of once.
 
     Args:
         counts: photographs in each data set.
@@ -47,6 +48,9 @@ class BatchDrawer:
             a photograph of it is drawn relative to the others' (with replacement).
         batches_per_epoch: None for as many as show every photograph once.
         is_training: False for validation.
+        repeats: how often each photograph comes in an epoch of training, such as the number of its
+            objects; None for once. With weights, how often it is drawn relative to the others of
+            its data set.
 
     Raises:
         InputError: no photograph, weights that do not fit, or a number outside its range.
@@ -61,19 +65,26 @@ class BatchDrawer:
         weights: Sequence[float] | None = None,
         batches_per_epoch: int | None = None,
         is_training: bool = True,
+        repeats: Sequence[int] | None = None,
     ) -> None:
-        self._probabilities = _probabilities(counts, weights)
+        number = sum(counts)
+        self._order = np.arange(number)
+        if repeats is not None and is_training:
+            self._order = np.repeat(self._order, repeats)
+            if not len(self._order):
+                raise InputError("The photographs must show an object. Received none that does.")
+        self._probabilities = _probabilities(counts, weights, repeats)
         if seed < 0 or (batches_per_epoch is not None and batches_per_epoch < 1):
             raise InputError(
                 "`seed` must be 0 or more and `batches_per_epoch` 1 or more, or None. "
                 f"Received {seed!r} and {batches_per_epoch!r}."
             )
-        self.num_photographs = sum(counts)
+        self.num_photographs = number
         self.seed = seed
         self.is_training = is_training
         self._views = tuple(views if is_training else views[:1])
         mean_size = float(np.mean([photographs for *_, photographs in self._views]))
-        needed = self.num_photographs / mean_size
+        needed = len(self._order) / mean_size
         whole = max(1, round(needed)) if is_training else int(np.ceil(needed))
         self._num_batches = batches_per_epoch or whole
         self._plan: tuple[int, np.ndarray, np.ndarray] | None = None
@@ -111,6 +122,8 @@ class BatchDrawer:
 
     def another(self, rng: np.random.Generator) -> int:
         """The number of a photograph to take the place of one that cannot be used."""
+        if self._probabilities is None:
+            return int(rng.choice(self._order))
         return int(rng.choice(self.num_photographs, p=self._probabilities))
 
     def _planned(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,12 +146,14 @@ class BatchDrawer:
         needed = sum(self._views[number][2] for number in view_numbers)
         if self._probabilities is not None:
             return view_numbers, rng.choice(total, needed, p=self._probabilities)
-        rounds = [rng.permutation(total) for _ in range(-(-needed // total))]
+        rounds = [rng.permutation(self._order) for _ in range(-(-needed // len(self._order)))]
         return view_numbers, np.concatenate(rounds)[:needed]
 
 
-def _probabilities(counts: Sequence[int], weights: Sequence[float] | None) -> np.ndarray | None:
-    """How often each photograph is drawn; None for every one once an epoch.
+def _probabilities(
+    counts: Sequence[int], weights: Sequence[float] | None, repeats: Sequence[int] | None
+) -> np.ndarray | None:
+    """How often each photograph is drawn; None for every one as often as it is in an epoch.
 
     Raises:
         InputError: no photograph, or weights that do not fit the data sets.
@@ -153,4 +168,5 @@ def _probabilities(counts: Sequence[int], weights: Sequence[float] | None) -> np
             "`weights` must be one number, 0 or more, for each data set, not all of them 0. "
             f"Received {weights!r:.60} for {len(counts)} data sets."
         )
-    return np.repeat(share / (share @ counts), counts)
+    each = np.repeat(share, counts) * (1 if repeats is None else np.asarray(repeats, np.float64))
+    return each / each.sum()

@@ -117,7 +117,9 @@ def paper_optimizer(recipe: PaperRecipe) -> CaffeSGD:
     rate: Any = recipe.learning_rate
     if recipe.drops:
         rates = [rate * 0.1**drop for drop in range(len(recipe.drops) + 1)]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(recipe.drops), rates)
+        # Keras' boundaries are the last steps of the old rate, Caffe's the first of the new one.
+        last = [drop - 1 for drop in recipe.drops]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(last, rates)
     return CaffeSGD(
         rate,
         recipe.momentum,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Dataset, Sample, samples_of
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable
+from fctsfn_tf.progress import progress_bar
 
 if TYPE_CHECKING:
     from fctsfn_tf.data.image_cache import ImageCache
@@ -66,6 +67,20 @@ class PhotographReader:
             self._notes.add(str(image.image_path), str(error))
             return []
         return list(samples_of(image.name, pixels, objects, self.min_object_share))
+
+    def object_counts(self) -> list[int]:
+        """How many objects `read` gives of each photograph; all are read once.
+
+        Raises:
+            InputError: see `read`.
+        """
+        counts = []
+        with progress_bar(len(self), unit="photographs") as bar:
+            bar.set_description_str("counting objects")
+            for number in range(len(self)):
+                counts.append(len(self.read(number)))
+                bar.update()
+        return counts
 
     @property
     def left_out(self) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES
+from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
 from fctsfn_tf.errors import InputError
 
 
@@ -15,9 +16,12 @@ class WholePhotographConfig:
     Attributes:
         mirror_probability: how often it is mirrored left to right. The paper trains on both (its
             3,044 objects hold the mirrored ones); 0 for validation.
+        is_fitted: True for views of the photograph's own size, rounded up to a multiple of 32, at
+            most the size that is asked for. Batches then hold one photograph each.
     """
 
     mirror_probability: float = 0.5
+    is_fitted: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,10 @@ class ClickInput:
         merge_probability: how often two objects are asked for as one.
         area_exponent: views are made around an object with a probability proportional to its area
             to this power; 0 for all objects alike.
+        are_objects_alike: True to draw every object of the data as often as any other, so that a
+            photograph of five comes five times an epoch; False to draw every photograph once. It
+            takes reading all masks before training begins.
+        min_object_share: objects that cover less of their photograph are not clicked, in [0, 1].
         jitter_probability: how often a click is moved as an unsteady hand would,
             see `robot_user.jittered`.
 
@@ -153,6 +161,8 @@ class ClickInput:
     objects_per_image: int = 1
     merge_probability: float = 0.0
     area_exponent: float = 0.0
+    are_objects_alike: bool = False
+    min_object_share: float = MIN_OBJECT_SHARE
     jitter_probability: float = 0.0
 
     def __post_init__(self) -> None:
@@ -166,17 +176,50 @@ class ClickInput:
                 "`views` must be one or more of (height, width, photographs), each 1 or more. "
                 f"Received {self.views!r:.80}."
             )
+        if self.is_fitted and any(photographs > 1 for *_, photographs in self.views):
+            raise InputError(
+                "Photographs of their own size cannot share a batch. Ask for views of (height, "
+                f"width, 1), or set `is_fitted` to False. Received {self.views!r:.80}."
+            )
         if self.objects_per_image < 1:
             raise InputError(
                 f"`objects_per_image` must be 1 or more. Received {self.objects_per_image!r}."
             )
 
+    def seen_in(self, view: tuple[int, int, int]) -> ClickInput:
+        """The same with one view of (height, width, photographs), the same for all photographs."""
+        if not self.is_fitted:
+            return replace(self, views=(view,))
+        augmentation = replace(self.augmentation, is_fitted=False)
+        return replace(self, views=(view,), augmentation=augmentation)
 
-# The TSLFN (paper §3.3): whole photographs, one at a time. The canvas takes every photograph of
-# Pascal VOC at its own size; what it leaves over is ignored.
-TSLFN_INPUT = ClickInput(DISTANCES, ((512, 512, 1),), WholePhotographConfig(), PaperClicksConfig())
+    @property
+    def is_fitted(self) -> bool:
+        """Whether views have the photographs' own sizes."""
+        return isinstance(self.augmentation, WholePhotographConfig) and self.augmentation.is_fitted
+
+
+# Longer side up to which the paper's networks see a photograph at its own size, in pixels: every
+# photograph of the paper's data sets. Larger ones are shrunk to it, so that memory is bounded.
+OWN_SIZE_LIMIT = 640
+# The TSLFN (paper §3.3): whole photographs at their own size, one at a time.
+TSLFN_INPUT = ClickInput(
+    DISTANCES,
+    ((OWN_SIZE_LIMIT, OWN_SIZE_LIMIT, 1),),
+    WholePhotographConfig(is_fitted=True),
+    PaperClicksConfig(),
+    are_objects_alike=True,
+    min_object_share=0.0,
+)
 # The MSRN (paper §3.3): batches of three at 240 × 320.
-MSRN_INPUT = ClickInput(DISTANCES, ((240, 320, 3),), PaperAugmentationConfig(), PaperClicksConfig())
+MSRN_INPUT = ClickInput(
+    DISTANCES,
+    ((240, 320, 3),),
+    PaperAugmentationConfig(),
+    PaperClicksConfig(),
+    are_objects_alike=True,
+    min_object_share=0.0,
+)
 # The compact network. Several sizes, because zoom-in and working size show objects at any scale;
 # fewer photographs where the views are larger, so that steps cost about the same.
 COMPACT_INPUT = ClickInput(
@@ -224,7 +267,7 @@ class PaperRecipe:
         learning_rate: of the weights; it suits a loss that is summed over the pixels, and a network
             that starts from ImageNet's VGG16.
         schedule: see there.
-        drops: steps after which the learning rate is a tenth of what it was.
+        drops: steps, from 0 on, with which the learning rate becomes a tenth of what it was.
         nesterov: whether the momentum is Nesterov's.
         momentum, decay, bias_factor: see `optimizers.CaffeSGD`.
 
@@ -243,13 +286,14 @@ class PaperRecipe:
 
 # Stride → its stage of the TSLFN. The rates of 32s and 8s are †; that of 16s is nowhere given and
 # lies between. The steps of 16s and 8s are seen in the names of released files †; 32s has as many
-# as 16s. Validated every 1000 steps, and ended after several without a gain (§3.3): five here.
+# as 16s. Validated every 1000 steps, for the weights that are kept.
 TSLFN_STAGES = {
-    32: PaperRecipe(TSLFN_INPUT, 1e-10, Schedule(300_000, 1000, 5, 1000)),
-    16: PaperRecipe(TSLFN_INPUT, 1e-12, Schedule(300_000, 1000, 5, 1000)),
-    8: PaperRecipe(TSLFN_INPUT, 1e-14, Schedule(950_000, 1000, 5, 1000)),
+    32: PaperRecipe(TSLFN_INPUT, 1e-10, Schedule(300_000, 1000, None, 1000)),
+    16: PaperRecipe(TSLFN_INPUT, 1e-12, Schedule(300_000, 1000, None, 1000)),
+    8: PaperRecipe(TSLFN_INPUT, 1e-14, Schedule(950_000, 1000, None, 1000)),
 }
-# Rate, drops and Nesterov's momentum: †. After two drops 10,000 steps are left.
+# Rate, drops and Nesterov's momentum: †. After two drops 10,000 steps are left. The MSRN alone ends
+# early, after several validations without a gain (§3.3): five here.
 MSRN_STAGE = PaperRecipe(
     MSRN_INPUT, 1e-8, Schedule(30_000, 1000, 5, 1000), drops=(10_000, 20_000), nesterov=True
 )

@@ -38,10 +38,13 @@ from fctsfn_tf.training.losses import SummedCrossEntropy
 from fctsfn_tf.training.optimizers import paper_optimizer
 from fctsfn_tf.training.recipes import (
     MSRN_STAGE,
+    OWN_SIZE_LIMIT,
     TSLFN_STAGES,
     ClickInput,
     CompactRecipe,
+    PaperAugmentationConfig,
     PaperRecipe,
+    WholePhotographConfig,
 )
 from fctsfn_tf.training.run_state import RunState
 from fctsfn_tf.training.streaming_metrics import MaskIoU
@@ -266,10 +269,18 @@ def _run(
 def predictor_config(config: ClickInput) -> PredictorConfig:
     """How photographs and clicks are brought to a network that was trained on these views.
 
-    The paper's networks see whole photographs; the compact one, which was trained on objects at all
-    scales, zooms in.
+    The paper's networks see whole photographs at their own size, up to `OWN_SIZE_LIMIT`; the
+    compact one, which was trained on objects at all scales, zooms in.
     """
     size = max(max(height, width) for height, width, _ in config.views)
+    if isinstance(config.augmentation, WholePhotographConfig | PaperAugmentationConfig):
+        is_shrunk = isinstance(config.augmentation, WholePhotographConfig)
+        return PredictorConfig(
+            click_encoding=config.click_encoding,
+            working_size=size if is_shrunk else OWN_SIZE_LIMIT,
+            enlarge=False,
+            zoom_in=False,
+        )
     return PredictorConfig(
         click_encoding=config.click_encoding,
         working_size=size,

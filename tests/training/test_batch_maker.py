@@ -79,6 +79,6 @@ def test_an_index_outside_of_the_epoch_is_refused():
 
 
 def test_distances_have_two_maps():
-    config = replace(TSLFN_INPUT, augmentation=STILL, views=VIEWS)
+    config = replace(TSLFN_INPUT.seen_in(VIEWS[0]), augmentation=STILL)
     inputs, _ = BatchMaker(BatchDrawer([6], VIEWS), Reader(), config).batch(0, 0)
     assert inputs["click_maps"].shape == (2, HEIGHT, WIDTH, 2)

@@ -14,11 +14,17 @@ from fctsfn_tf.data.annotated_images import Dataset
 from fctsfn_tf.data.image_cache import DiskCache, MemoryCache
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.training.augmentation import fitted_size
 from fctsfn_tf.training.click_dataset import ClickDataset
 from fctsfn_tf.training.losses import IGNORED
-from fctsfn_tf.training.recipes import COMPACT_INPUT, MSRN_INPUT, TSLFN_INPUT
+from fctsfn_tf.training.recipes import (
+    COMPACT_INPUT,
+    MSRN_INPUT,
+    TSLFN_INPUT,
+    WholePhotographConfig,
+)
 
-PAPER = replace(MSRN_INPUT, views=((60, 80, 3),))
+PAPER = replace(MSRN_INPUT, are_objects_alike=False, views=((60, 80, 3),))
 COMPACT = replace(COMPACT_INPUT, views=((64, 96, 2),))
 SIZE = (90, 120)
 
@@ -61,7 +67,7 @@ def flat(batch):
     ("config", "batch_size", "channels"),
     [
         (PAPER, 3, 2),
-        (replace(TSLFN_INPUT, views=((96, 128, 1),)), 1, 2),
+        (TSLFN_INPUT.seen_in((96, 128, 1)), 1, 2),
         (COMPACT, 4, 3),
         (replace(COMPACT, clicks=PAPER.clicks), 4, 3),
         (replace(PAPER, clicks=COMPACT.clicks, jitter_probability=1.0), 3, 2),
@@ -104,7 +110,7 @@ def erode(disks):
 
 
 def test_images_and_targets_show_the_same(dataset):
-    data = ClickDataset(dataset, replace(COMPACT, augmentation=TSLFN_INPUT.augmentation))
+    data = ClickDataset(dataset, replace(COMPACT, augmentation=WholePhotographConfig()))
     image, _, target = flat(data[0])
     object_1 = (image[..., 0] > 150) & (target[..., 0] != IGNORED)
     object_2 = (image[..., 1] - image[..., 0] > 60) & (target[..., 0] != IGNORED)
@@ -148,7 +154,7 @@ def test_an_epoch_shows_every_photograph_once(dataset, monkeypatch):
         "check_objects",
         lambda self, image, objects: (read.append(image.name), original(self, image, objects)),
     )
-    config = replace(PAPER, views=((60, 80, 1),), augmentation=TSLFN_INPUT.augmentation)
+    config = replace(PAPER, views=((60, 80, 1),), augmentation=WholePhotographConfig())
     data = ClickDataset(dataset, config)
     orders = set()
     for epoch in range(3):
@@ -438,3 +444,44 @@ def test_bad_configurations_are_named(dataset):
         ClickDataset(dataset, PAPER, seed=-1)
     with pytest.raises(IndexError, match="An epoch has"):
         ClickDataset(dataset, PAPER)[99]
+
+
+def test_objects_alike_come_as_often_as_each_other(dataset):
+    """A photograph of n objects comes n times an epoch; its masks are read before, once."""
+    alike = replace(PAPER, are_objects_alike=True)
+    counts = [len(list(image.samples())) for image in dataset.images]
+    assert len(set(counts)) > 1
+    data = ClickDataset(dataset, alike)
+    drawn = [one for index in range(len(data)) for one in data._drawer.batch(0, index).photographs]
+    photographs = len(data) * PAPER.views[0][2]
+    assert len(drawn) == photographs
+    seen = np.bincount(drawn, minlength=len(counts))
+    # A batch more or less than an epoch's worth: the rounding of its length.
+    assert abs(photographs - sum(counts)) < PAPER.views[0][2]
+    assert all(abs(times - count) <= 1 for times, count in zip(seen, counts, strict=True))
+    validation = ClickDataset(dataset, alike, is_training=False)
+    assert len(validation) == len(ClickDataset(dataset, PAPER, is_training=False))
+
+
+def test_photographs_at_their_own_size(dataset):
+    """Rounded up to multiples of 32; the first batch is larger than any, for Keras to see."""
+    data = ClickDataset(dataset, TSLFN_INPUT, seed=1)
+    own = {
+        tuple(-(-side // 32) * 32 for side in image.read()[0].shape[:2]) for image in dataset.images
+    }
+    sizes = [data.batch(0, index)[0]["image"].shape for index in range(len(data))]
+    assert sizes[0] == (1, 672, 672, 3)
+    assert {size[1:3] for size in sizes[1:]} <= own
+    for index in (1, 2):
+        inputs, target = data.batch(0, index)
+        shares = (target != IGNORED).mean()
+        assert shares > 0.5  # the canvas of before was mostly grey
+        assert inputs["click_maps"].shape[:3] == target.shape[:3]
+    height, width = fitted_size(1000, 500, 640, 640)
+    assert (height, width) == (640, 320)
+
+
+def test_own_sizes_cannot_share_a_batch():
+    with pytest.raises(InputError, match="is_fitted"):
+        replace(TSLFN_INPUT, views=((512, 512, 2),))
+    assert TSLFN_INPUT.seen_in((64, 64, 2)).views == ((64, 64, 2),)

@@ -35,8 +35,8 @@ PREDICTOR = PredictorConfig(click_encoding=DISTANCES, working_size=96, zoom_in=F
 
 def small(recipe, **changes):
     """A recipe with tiny views and few steps."""
-    views = replace(recipe.input, views=((64, 96, 2),))
-    return replace(recipe, input=views, **{"schedule": SCHEDULE, "learning_rate": 1e-7, **changes})
+    changes = {"schedule": SCHEDULE, "learning_rate": 1e-7, **changes}
+    return replace(recipe, input=recipe.input.seen_in((64, 96, 2)), **changes)
 
 
 def arrays(model):
