@@ -43,7 +43,8 @@ if TYPE_CHECKING:
         NormalizedFocalLoss,
         SummedCrossEntropy,
     )
-    from fctsfn_tf.training.stages import TrainingData, train_compact, train_msrn, train_tslfn
+    from fctsfn_tf.training.paper_stages import train_msrn, train_practical, train_tslfn
+    from fctsfn_tf.training.stages import TrainingData, train_compact
     from fctsfn_tf.training.streaming_metrics import MaskIoU
 
 __version__ = "0.1.0"
@@ -77,6 +78,7 @@ __all__ = [
     "split",
     "train_compact",
     "train_msrn",
+    "train_practical",
     "train_tslfn",
 ]
 
@@ -109,8 +111,9 @@ _MODULES = {
     "save_preset": "predict.presets",
     "split": "networks.encode_once",
     "train_compact": "training.stages",
-    "train_msrn": "training.stages",
-    "train_tslfn": "training.stages",
+    "train_msrn": "training.paper_stages",
+    "train_practical": "training.paper_stages",
+    "train_tslfn": "training.paper_stages",
 }
 # Modules under a name of their own: `recipes.COMPACT_INPUT`.
 _SHORT_NAMES = {"recipes": "training.recipes"}

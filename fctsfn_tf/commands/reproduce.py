@@ -13,7 +13,7 @@ from fctsfn_tf.files import atomic_write, check_writable
 if TYPE_CHECKING:
     from fctsfn_tf.evaluation.paper.workshop import Workshop
 
-TABLE_NUMBERS, FIGURE_NUMBERS = range(1, 8), range(3, 9)
+TABLE_NUMBERS, FIGURE_NUMBERS = range(1, 9), range(3, 9)
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -21,12 +21,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "reproduce",
         help="build the paper's tables and figures, ours beside the paper's",
-        description="Build Tables 1 to 7 and Figures 3 to 8 of the paper from the results files of "
+        description="Build Tables 1 to 8 and Figures 3 to 8 of the paper from the results files of "
         "one directory. What is missing there is evaluated where --data has the data, and named "
         "where not. Interrupted, the same command goes on where it was.",
     )
     parser.add_argument(
-        "--table", type=int, choices=TABLE_NUMBERS, action="append", metavar="N", help="1 to 7"
+        "--table", type=int, choices=TABLE_NUMBERS, action="append", metavar="N", help="1 to 8"
     )
     parser.add_argument(
         "--figure", type=int, choices=FIGURE_NUMBERS, action="append", metavar="N", help="3 to 8"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,12 +20,25 @@ if TYPE_CHECKING:
     from fctsfn_tf.data.annotated_images import Dataset
     from fctsfn_tf.training.stages import TrainingData
 
+# The paper's networks as the command names them → their builders.
+PAPER_NETWORKS = {
+    "tslfn": "TSLFN",
+    "msrn": "FCTSFN",
+    "fctsfn": "FCTSFN",
+    "ssfcn": "SSFCN",
+    "tslfn_minus": "TSLFNMinus",
+}
 EPILOG = """\
 What is trained:
-  compact  the compact network on MobileNetV2: previous mask, clicks on its own errors
-  tslfn    the paper's TSLFN, 32s, 16s, 8s, one after the other
-  msrn     the paper's MSRN on a TSLFN that is there already (--tslfn)
-  fctsfn   the paper's network: tslfn, then msrn
+  compact      the compact network on MobileNetV2: previous mask, clicks on its own errors
+  fctsfn       the paper's network: tslfn, then msrn
+  tslfn        the paper's TSLFN, 32s, 16s, 8s, one after the other
+  msrn         the paper's MSRN on a TSLFN that is there already (--tslfn)
+  ssfcn        the paper's single-stream network, trained like tslfn
+  tslfn_minus  the paper's TSLFN without its interaction stream, trained like tslfn
+
+The paper's networks take --recipe paper, 1.5 million steps as §3.3 has them, or --recipe practical,
+AdamW on a mean focal loss from small views to large ones, hours on a CPU.
 
 DATA is a directory of photographs and masks as `fctsfn evaluate` takes them, or Pascal VOC, SBD,
 COCO, DAVIS or labelme as they come. Every tenth photograph is held out for validation, unless
@@ -36,8 +50,8 @@ stage leaves checkpoint.npz, log.jsonl and, at its end, preset/ in its directory
 Examples:
   fctsfn train compact photographs/ --output runs/mine
   fctsfn train compact photographs/ --start compact --steps 1000 --output runs/mine
-  fctsfn train fctsfn VOCdevkit/ --split train --validation-split val --weights imagenet \\
-      --output runs/paper
+  fctsfn train fctsfn VOCdevkit/ --split train --hold-out 200 --weights imagenet \\
+      --recipe practical --fc-filters 512 --output runs/paper
   fctsfn segment photo.jpg --positive 120,80 --preset runs/mine/preset
 """
 
@@ -51,7 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("compact", "tslfn", "msrn", "fctsfn"), help="see below")
+    parser.add_argument("what", choices=("compact", *PAPER_NETWORKS), help="see below")
     parser.add_argument("data", type=Path, nargs="+", metavar="DATA", help="see below")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="for the run")
     network = parser.add_argument_group("network")
@@ -67,6 +81,24 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     network.add_argument("--tslfn", metavar="PRESET", help="msrn: the TSLFN to refine")
     network.add_argument(
         "--alpha", type=float, default=1.0, metavar="A", help="width of the network (default: 1)"
+    )
+    network.add_argument(
+        "--stride",
+        type=int,
+        choices=(32, 16, 8),
+        help="tslfn, ssfcn, tslfn_minus: of the finest score (default: 8)",
+    )
+    network.add_argument(
+        "--depth",
+        type=int,
+        choices=(1, 2, 3, 4, 5),
+        help="tslfn: blocks in each stream (default: 4)",
+    )
+    network.add_argument(
+        "--fc-filters",
+        type=shared.count,
+        metavar="N",
+        help="filters of fc6 and fc7 in the paper's networks (default: 4096, as in the paper)",
     )
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -85,6 +117,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="FILE",
         help='JSON with a list "val" of photographs, <stem> or <set>/<stem>, the set being the '
         "name of its DATA: held out, and validated on",
+    )
+    data.add_argument(
+        "--hold-out",
+        type=shared.count,
+        metavar="N",
+        help="hold out so many photographs, drawn at random, and validate on them (the paper: 200 "
+        "of the training photographs)",
     )
     shared.add_masks_argument(data)
     data.add_argument(
@@ -110,6 +149,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--workers", type=shared.count, default=2, metavar="N", help="threads (default: 2)"
     )
     recipe = parser.add_argument_group("recipe", "without these, the recipe's own numbers")
+    recipe.add_argument(
+        "--recipe",
+        choices=("paper", "practical"),
+        help="of the paper's networks, see below (default: paper)",
+    )
     recipe.add_argument("--steps", type=shared.count, metavar="N", help="of each stage, at most")
     recipe.add_argument(
         "--learning-rate", type=_numbers, metavar="A[,B]", help="one, or one for each stage"
@@ -151,6 +195,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
             "Give the TSLFN to refine as --tslfn PRESET with msrn, and only there. "
             f"Received {arguments.what} with --tslfn {arguments.tslfn}."
         )
+    _check_options(arguments)
     if arguments.start is not None and (arguments.what != "compact" or arguments.weights):
         raise InputError(
             "Give --start PRESET with compact, and without --weights: a preset brings its own. "
@@ -168,6 +213,28 @@ def _run_train(arguments: argparse.Namespace) -> int:
     with stop_signals() as should_stop:
         train(arguments, data, before, should_stop)
     return shared.OK
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that the network has no use for.
+
+    Raises:
+        InputError: there is one.
+    """
+    strided = ("tslfn", "ssfcn", "tslfn_minus")
+    uses = {
+        "stride": strided,
+        "depth": ("tslfn",),
+        "fc_filters": (*strided, "fctsfn"),
+        "recipe": tuple(PAPER_NETWORKS),
+    }
+    for name, networks in uses.items():
+        value = getattr(arguments, name)
+        if value is not None and arguments.what not in networks:
+            raise InputError(
+                f"--{name.replace('_', '-')} is for {', '.join(networks)}. Leave it out. "
+                f"Received {value} with {arguments.what}."
+            )
 
 
 def _train_compact(
@@ -199,21 +266,67 @@ def _train_paper(
     tslfn: keras.Model | None,
     should_stop: Callable[[], bool],
 ) -> None:
-    from fctsfn_tf.training.recipes import MSRN_STAGE, TSLFN_STAGES
-    from fctsfn_tf.training.stages import train_msrn, train_tslfn
+    train = _by_practical_recipe if arguments.recipe == "practical" else _by_paper_recipe
+    common = {
+        "weights": arguments.weights,
+        "alpha": arguments.alpha,
+        "seed": arguments.seed,
+        "should_stop": should_stop,
+    }
+    names = {"stride": arguments.stride, "depth": arguments.depth}
+    if arguments.what != "msrn":  # it has its TSLFN's
+        names["fc_filters"] = arguments.fc_filters
+    given = {name: value for name, value in names.items() if value is not None}
+    for run in train(arguments, data, tslfn, common, given):
+        _tell_preset(run)
 
-    output = arguments.output
-    common = {"alpha": arguments.alpha, "seed": arguments.seed, "should_stop": should_stop}
-    recipes = [] if arguments.what == "msrn" else list(TSLFN_STAGES.values())
-    recipes += [] if arguments.what == "tslfn" else [MSRN_STAGE]
+
+def _by_paper_recipe(
+    arguments: argparse.Namespace,
+    data: TrainingData,
+    tslfn: keras.Model | None,
+    common: dict[str, Any],
+    given: dict[str, Any],
+) -> Iterator[Path]:
+    """Train stage by stage; the directories of what came out."""
+    from fctsfn_tf.training.paper_stages import train_msrn, train_tslfn
+    from fctsfn_tf.training.recipes import MSRN_STAGE, TSLFN_STAGES
+
+    what, output = arguments.what, arguments.output
+    last = given.pop("stride", 8)
+    strides = [] if what == "msrn" else [stride for stride in TSLFN_STAGES if stride >= last]
+    recipes = [TSLFN_STAGES[stride] for stride in strides]
+    recipes += [MSRN_STAGE] if what in ("msrn", "fctsfn") else []
     recipes = _changed(recipes, arguments)
-    if arguments.what != "msrn":
-        stages = dict(zip(TSLFN_STAGES, recipes, strict=False))
-        tslfn = train_tslfn(data, output, stages=stages, weights=arguments.weights, **common)
-        _tell_preset(output / "tslfn_8s")
-    if arguments.what != "tslfn":
+    if strides:
+        stages = dict(zip(strides, recipes, strict=False))
+        network = "TSLFN" if what == "fctsfn" else PAPER_NETWORKS[what]
+        tslfn = train_tslfn(data, output, stages=stages, network=network, **common, **given)
+        yield output / f"{network.lower()}_{last}s"
+    if what in ("msrn", "fctsfn"):
+        del common["weights"]
         train_msrn(data, output / "msrn", tslfn, recipe=recipes[-1], **common)
-        _tell_preset(output / "msrn")
+        yield output / "msrn"
+
+
+def _by_practical_recipe(
+    arguments: argparse.Namespace,
+    data: TrainingData,
+    tslfn: keras.Model | None,
+    common: dict[str, Any],
+    given: dict[str, Any],
+) -> Iterator[Path]:
+    """Train stage by stage; the directory of what came out last."""
+    from fctsfn_tf.training.paper_stages import practical_stages, train_practical
+
+    network = PAPER_NETWORKS[arguments.what]
+    stages = practical_stages(network, is_tslfn_there=tslfn is not None)
+    recipes = _changed(list(stages.values()), arguments)
+    stages = dict(zip(stages, recipes, strict=True))
+    train_practical(
+        data, arguments.output, network=network, stages=stages, tslfn=tslfn, **common, **given
+    )
+    yield arguments.output / list(stages)[-1]
 
 
 def _tell_preset(run: Path) -> None:
@@ -252,7 +365,7 @@ def _training_data(arguments: argparse.Namespace) -> TrainingData:
     elif arguments.validation_split is not None:
         validation = [opened(arguments.data[0], arguments.validation_split)]
     else:
-        datasets, validation = hold_out(datasets, _held_out(datasets, arguments.splits))
+        datasets, validation = hold_out(datasets, _held_out(datasets, arguments))
     left_out: list[str] | None = [] if arguments.unusable == "skip" else None
     samples = samples_in_turn(validation, MIN_OBJECT_SHARE, left_out)
     return TrainingData(
@@ -265,21 +378,28 @@ def _training_data(arguments: argparse.Namespace) -> TrainingData:
     )
 
 
-def _held_out(datasets: Sequence[Dataset], splits: Path | None) -> set[str]:
-    """The photographs that are not trained on, by name: the list "val", or every tenth one.
+def _held_out(datasets: Sequence[Dataset], arguments: argparse.Namespace) -> set[str]:
+    """The photographs that are not trained on, by name.
+
+    The list "val" of --splits, --hold-out of them at random, or every tenth one.
 
     Raises:
-        InputError: the file is not JSON, has no such list, or names no photograph that is there.
+        InputError: the file is not JSON, has no such list, or names no photograph that is there;
+            or too few photographs.
     """
-    if splits is None:
-        names = sorted({one.path_of(image) for one in datasets for image in one.images})
-        if len(names) < 2:
-            raise InputError(
-                "One photograph is too few to hold one out. Add more, or train without validation "
-                "(--validation-objects 0)."
-            )
-        return set(names[9::10] or names[-1:])
-    return shared.validation_names(splits, datasets)
+    if arguments.splits is not None:
+        return shared.validation_names(arguments.splits, datasets)
+    names = sorted({one.path_of(image) for one in datasets for image in one.images})
+    number = arguments.hold_out
+    if len(names) < 2 or (number or 0) >= len(names):
+        raise InputError(
+            "There must be a photograph to train on and one to hold out. Add more, hold out fewer, "
+            "or train without validation (--validation-objects 0). "
+            f"Received {len(names)}, of which {number or 1} would be held out."
+        )
+    if number:
+        return set(random.Random(arguments.seed).sample(names, number))
+    return set(names[9::10] or names[-1:])
 
 
 def _changed(recipes: Sequence[Any], arguments: argparse.Namespace) -> list[Any]:

@@ -80,6 +80,15 @@ def load_checkpoint(directory: Path, model: keras.Model) -> dict[str, Any] | Non
     return state
 
 
+def read_state(directory: Path) -> dict[str, Any] | None:
+    """What `save_checkpoint` was given as `state`; None where there is no readable checkpoint."""
+    try:
+        with np.load(directory / CHECKPOINT_NAME, allow_pickle=False) as archive:
+            return json.loads(str(archive[_STATE]))
+    except Exception:  # see `load_checkpoint`, which says what is wrong
+        return None
+
+
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     """The variables that a step reads and writes, in the order in which the model has them.
 

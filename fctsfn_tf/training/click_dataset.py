@@ -55,8 +55,8 @@ class ClickDataset(keras.utils.PyDataset):
     `config` says so, in an order of its own, each time with another object, view and clicks. Give
     `model.fit` `shuffle=False`: the order is random already, and Keras' own would come from
     Python's global generator, which no checkpoint keeps. How long an epoch is says
-    `batches_per_epoch`, not `steps_per_epoch` of `fit`, under which TensorFlow asks for some batches
-    before and for others after the epoch has changed.
+    `batches_per_epoch`, not `steps_per_epoch` of `fit`, under which TensorFlow asks for some
+    batches before and for others after the epoch has changed.
 
     Args:
         datasets: of `open_dataset`, one or several.

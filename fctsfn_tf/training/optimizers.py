@@ -7,21 +7,22 @@ weights are Keras' own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from fctsfn_tf.training.recipes import CompactRecipe, PaperRecipe
+from fctsfn_tf.training.recipes import CompactRecipe, PaperRecipe, PracticalRecipe
 
 
 def cosine_after_warmup(
-    learning_rate: float, steps: int, warmup: int
+    learning_rate: float, steps: int, warmup: int, end: float = 0.0
 ) -> keras.optimizers.schedules.CosineDecay:
-    """A rate that rises from 0 to `learning_rate` in `warmup` of the steps, then falls to 0."""
+    """A rate that rises from 0 to `learning_rate` in `warmup` of the steps, then falls to `end` of
+    it."""
     return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
+        0.0, max(1, steps - warmup), end, warmup_target=learning_rate, warmup_steps=warmup
     )
 
 
@@ -78,8 +79,9 @@ class SlowerAdamW(keras.optimizers.AdamW):
     """AdamW in which the kernels of some layers, such as a pretrained backbone's, learn slower.
 
     Args:
-        slower: names of layers.
-        factor: their learning rate over that of the others.
+        slower: {name of a layer: its learning rate over that of the others}; or names, whose rate
+            is `factor`.
+        factor: see there.
         learning_rate, kwargs: as in `keras.optimizers.AdamW`.
 
     Source: RITM (Sofiiuk et al. 2021) trains its backbone at a tenth of the rate.
@@ -88,28 +90,29 @@ class SlowerAdamW(keras.optimizers.AdamW):
     def __init__(
         self,
         learning_rate: Any = 1e-3,
-        slower: Sequence[str] = (),
+        slower: Mapping[str, float] | Sequence[str] = (),
         factor: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.slower = tuple(slower)
-        self.factor = factor
+        is_named = isinstance(slower, Mapping)
+        self.slower = dict(slower) if is_named else dict.fromkeys(slower, factor)
 
     def build(self, variables: list[Any]) -> None:
         if not self.built:
             # In `update_step` a variable is the backend's, whose path is not Keras'.
-            slower = set(self.slower)
-            self._is_slower = [bool(slower & {*variable.path.split("/")}) for variable in variables]
+            self._factors = [self._factor_of(variable.path) for variable in variables]
         super().build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if self._is_slower[self._get_variable_index(variable)]:
-            learning_rate = learning_rate * self.factor
-        super().update_step(gradient, variable, learning_rate)
+        factor = self._factors[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def _factor_of(self, path: str) -> float:
+        return next((self.slower[name] for name in path.split("/") if name in self.slower), 1.0)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "slower": self.slower, "factor": self.factor}
+        return {**super().get_config(), "slower": self.slower}
 
 
 def paper_optimizer(recipe: PaperRecipe) -> CaffeSGD:
@@ -141,6 +144,28 @@ def compact_optimizer(recipe: CompactRecipe, backbone: Sequence[str]) -> SlowerA
         cosine_after_warmup(recipe.learning_rate, recipe.schedule.steps, warmup),
         backbone,
         recipe.backbone_factor,
+        weight_decay=recipe.weight_decay,
+        global_clipnorm=recipe.clip_norm,
+        use_ema=True,
+        ema_momentum=recipe.average_decay,
+        name="adam_w",
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+def practical_optimizer(recipe: PracticalRecipe, factors: Mapping[str, float]) -> SlowerAdamW:
+    """The optimiser of a stage of a paper's network by the practical recipe.
+
+    Args:
+        factors: {name of a layer: its learning rate over the recipe's}.
+    """
+    steps = recipe.schedule.steps
+    optimizer = SlowerAdamW(
+        cosine_after_warmup(
+            recipe.learning_rate, steps, min(recipe.warmup, steps // 2), recipe.end_share
+        ),
+        factors,
         weight_decay=recipe.weight_decay,
         global_clipnorm=recipe.clip_norm,
         use_ema=True,

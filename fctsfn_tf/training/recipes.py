@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
@@ -297,6 +298,121 @@ TSLFN_STAGES = {
 MSRN_STAGE = PaperRecipe(
     MSRN_INPUT, 1e-8, Schedule(30_000, 1000, 5, 1000), drops=(10_000, 20_000), nesterov=True
 )
+
+
+# What the practical recipe shows the paper's networks.
+PRACTICAL_CLICKS = SimulationConfig(single_click_probability=0.6, rollouts=(0.5, 0.3, 0.2))
+PRACTICAL_INPUT = ClickInput(
+    DISTANCES,
+    ((160, 160, 3),),
+    AugmentationConfig(),
+    PRACTICAL_CLICKS,
+    objects_per_image=2,
+    merge_probability=0.05,
+    area_exponent=0.25,
+    jitter_probability=0.3,
+)
+# Photographs of about 500 pixels at about their own scale.
+PRACTICAL_CLOSE_INPUT = replace(PRACTICAL_INPUT, augmentation=AugmentationConfig(scale=(1.2, 2.2)))
+
+
+@dataclass(frozen=True)
+class PracticalRecipe:
+    """A stage of the paper's networks that reaches something in hours, not in a million steps.
+
+    A mean focal loss, AdamW, VGG16's layers at a lower rate and the lower ones of the image stream
+    as they are, several click sets of a photograph so that its stream runs once for them, clicks on
+    the network's own errors, the moving average of the weights.
+
+    Attributes:
+        input: views and clicks; its `clicks.rollouts` are the clicks on the network's own errors.
+        schedule: the rate falls along a cosine over all its steps.
+        learning_rate: at its highest (AdamW), of the layers that start at random.
+        learns: "tslfn" for the network without an MSRN, "msrn" for the MSRN alone, "all" for both.
+        working_size: longer side at which the network sees photographs afterwards, in pixels.
+        end_share: the last rate over the highest.
+        warmup: steps in which the rate rises.
+        vgg16_factor: rate of VGG16's convolutions over `learning_rate`; fc6's is half of it.
+        pool4_factor, pool3_factor: rates of the scores on these, whose activations are tens to
+            hundreds (Long et al. 2015 scale them, too: "at once").
+        frozen_blocks: of the image stream, which stay as ImageNet left them.
+        click_gain: how much larger than the mean over RGB the interaction stream's first kernel
+            starts. With 1 that stream is a tenth as strong as the image stream at block4_pool.
+        dropout: of fc6 and fc7 (paper: 0.5).
+        refining_dropout: of the MSRN's layers (paper: 0.5).
+        weight_decay: AdamW's, not on biases and BatchNorm.
+        clip_norm: the longest gradient. Theirs are hundreds of times longer, so it sets their
+            length, and no photograph pulls more than another.
+        iou_weight: weight of the soft IoU loss beside the normalised focal loss.
+        average_decay: of the moving average of the weights, which is the result.
+        statistics_batches: batches over which BatchNorm's statistics are collected for the result.
+
+    Source: none; the choices were made here, on validation.
+    """
+
+    input: ClickInput
+    schedule: Schedule
+    learning_rate: float = 1e-4
+    learns: Literal["tslfn", "msrn", "all"] = "tslfn"
+    working_size: int = 320
+    end_share: float = 1.0
+    warmup: int = 50
+    vgg16_factor: float = 0.2
+    pool4_factor: float = 0.02
+    pool3_factor: float = 0.004
+    frozen_blocks: int = 3
+    click_gain: float = 2.0
+    dropout: float = 0.25
+    refining_dropout: float = 0.1
+    weight_decay: float = 1e-4
+    clip_norm: float = 5.0
+    iou_weight: float = 0.5
+    average_decay: float = 0.997
+    statistics_batches: int = 50
+
+
+def _practical(
+    views: tuple[tuple[int, int, int], ...],
+    steps: int,
+    source: ClickInput = PRACTICAL_INPUT,
+    **changes: Any,
+) -> PracticalRecipe:
+    schedule = Schedule(steps, 500, None, 100)
+    return PracticalRecipe(replace(source, views=views), schedule, **changes)
+
+
+# Small views first: a step costs in proportion to their area. (Name, recipe) in order; the MSRN's
+# and the last one are for FCTSFN alone.
+PRACTICAL_STAGES = {
+    "views_128": _practical(((128, 160, 4), (160, 128, 4), (128, 128, 5)), 1000),
+    "views_160": _practical(((128, 192, 3), (192, 128, 3), (160, 160, 3)), 2000),
+    "views_224": _practical(
+        ((192, 256, 2), (256, 192, 2), (224, 224, 2)), 1250, learning_rate=7e-5, end_share=0.2
+    ),
+    "views_320": _practical(
+        ((256, 352, 1), (352, 256, 1), (320, 320, 1)),
+        750,
+        PRACTICAL_CLOSE_INPUT,
+        learning_rate=3e-5,
+        end_share=0.2,
+    ),
+    "msrn_224": _practical(
+        ((192, 256, 2), (256, 192, 2), (224, 224, 2)),
+        1250,
+        PRACTICAL_CLOSE_INPUT,
+        learns="msrn",
+        learning_rate=1e-3,
+        end_share=0.05,
+    ),
+    "joint_256": _practical(
+        ((224, 288, 2), (288, 224, 2), (256, 256, 2)),
+        300,
+        PRACTICAL_CLOSE_INPUT,
+        learns="all",
+        learning_rate=3e-5,
+        end_share=0.2,
+    ),
+}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def test_the_command_writes_tables_and_figures(tmp_path, capsys, monkeypatch):
     for given in (
         ["--table", "7"],  # is there already
         ["--table", "7", "--protocol", "ritm", "--protocol", "paper"],  # one of them is
-        ["--table", "8"],
+        ["--table", "9"],
         ["--figure", "2"],
         ["--table", "2", "--preset", "ABC=x"],
         ["--table", "2", "--preset", "FCTSFN"],

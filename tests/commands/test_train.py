@@ -14,7 +14,7 @@ from PIL import Image
 
 from fctsfn_tf.commands import cli
 from fctsfn_tf.predict.presets import load_preset
-from fctsfn_tf.training import recipes, stages
+from fctsfn_tf.training import paper_stages, recipes, stages
 from fctsfn_tf.training.reporting import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,11 @@ def test_an_msrn_refines_it_and_the_same_command_again_changes_nothing(
         ("tslfn --start compact", "Give --start PRESET with compact"),
         ("compact --start compact --weights imagenet", "Give --start PRESET with compact"),
         ("fctsfn --learning-rate 1,2", "one for each of the 4 stages"),
+        ("tslfn --stride 16 --learning-rate 1,2,3", "one for each of the 2 stages"),
+        ("ssfcn --depth 2", "--depth is for tslfn"),
+        ("msrn --tslfn x --fc-filters 9", "--fc-filters is for tslfn, ssfcn, tslfn_minus, fctsfn"),
+        ("compact --recipe practical", "--recipe is for tslfn, msrn"),
+        ("fctsfn --hold-out 8", "8 would be held out"),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, message, shapes_directory, tmp_path, capsys):
@@ -94,8 +99,8 @@ def test_options_change_the_recipes(
     def one(*arguments, recipe, **rest):
         carried_out.append(recipe)
 
-    monkeypatch.setattr(stages, "train_tslfn", tslfn)
-    monkeypatch.setattr(stages, "train_msrn", one)
+    monkeypatch.setattr(paper_stages, "train_tslfn", tslfn)
+    monkeypatch.setattr(paper_stages, "train_msrn", one)
     monkeypatch.setattr(stages, "train_compact", one)
     words = (what, shapes_directory, options, "--view 32x64x2 --patience 4", "--output", tmp_path)
     assert train(*words) == 0
@@ -103,6 +108,7 @@ def test_options_change_the_recipes(
     assert {one.input.views for one in carried_out} == {((32, 64, 2),)}
     assert {one.schedule.patience for one in carried_out} == {4}
     first = {"compact": recipes.CompactRecipe()}.get(what, recipes.TSLFN_STAGES[32])
+    assert carried_out[0].input == first.input.seen_in((32, 64, 2))
     unchanged = replace(
         carried_out[0],
         input=first.input,
@@ -112,6 +118,40 @@ def test_options_change_the_recipes(
     assert unchanged == first
 
 
+@pytest.mark.parametrize(
+    ("what", "options", "network", "names", "rest"),
+    [
+        ("ssfcn", "--stride 16", "SSFCN", [32, 16], {}),
+        ("tslfn_minus", "--stride 32", "TSLFNMinus", [32], {}),
+        ("tslfn", "--depth 2 --fc-filters 8", "TSLFN", [32, 16, 8], {"depth": 2, "fc_filters": 8}),
+        ("fctsfn", "--recipe practical", "FCTSFN", list(recipes.PRACTICAL_STAGES), {}),
+        (
+            "ssfcn",
+            "--recipe practical --stride 32",
+            "SSFCN",
+            ["views_128", "views_160", "views_224", "views_320"],
+            {"stride": 32},
+        ),
+    ],
+)
+def test_every_network_of_the_paper(
+    what, options, network, names, rest, shapes_directory, tmp_path, monkeypatch
+):
+    seen = []
+
+    def trained(data, directory, *, network, stages, **arguments):
+        seen.append((network, list(stages), arguments))
+
+    monkeypatch.setattr(paper_stages, "train_tslfn", trained)
+    monkeypatch.setattr(paper_stages, "train_practical", trained)
+    assert train(what, shapes_directory, options, "--seed 4", "--output", tmp_path) == 0
+    ((found, stages_of_it, arguments),) = seen
+    assert (found, stages_of_it) == (network, names)
+    assert arguments["seed"] == 4
+    known = {"weights", "alpha", "seed", "should_stop", "tslfn"}
+    assert {name: value for name, value in arguments.items() if name not in known} == rest
+
+
 def test_every_tenth_photograph_is_held_out_and_validated_on(
     shapes_directory, tmp_path, monkeypatch
 ):
@@ -119,14 +159,26 @@ def test_every_tenth_photograph_is_held_out_and_validated_on(
     monkeypatch.setattr(stages, "train_compact", lambda data, *_, **__: seen.append(data))
     splits = tmp_path / "splits.json"
     splits.write_text(json.dumps({"val": ["2", "3"]}))
-    for options in ("", "--validation-objects 1", "--validation-objects 0", f"--splits {splits}"):
+    held_out = ("--hold-out 3", "--hold-out 3 --seed 5")
+    for options in (
+        *("", "--validation-objects 1", "--validation-objects 0", f"--splits {splits}"),
+        *held_out,
+    ):
         assert train("compact", shapes_directory, options, "--output", tmp_path) == 0
     trained_on = [
         {image.image_path.stem for one in data.datasets for image in one.images} for data in seen
     ]
     everything = set("01234567")
-    assert trained_on == [everything - {"7"}, everything - {"7"}, everything, everything - {*"23"}]
-    assert [len(data.validation) for data in seen] == [2, 1, 0, 4]
+    drawn = trained_on[4:]
+    assert [len(names) for names in drawn] == [5, 5]
+    assert drawn[0] != drawn[1]
+    assert trained_on[:4] == [
+        everything - {"7"},
+        everything - {"7"},
+        everything,
+        everything - {*"23"},
+    ]
+    assert [len(data.validation) for data in seen][:4] == [2, 1, 0, 4]
 
 
 @pytest.mark.parametrize("val", [["one/3", "two/5"], {"one": ["3"], "two": ["5"]}, ["one/3", "5"]])

@@ -24,7 +24,8 @@ from fctsfn_tf.commands.train import compute_alike
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.training import loop
 from fctsfn_tf.training.recipes import MSRN_STAGE, Schedule
-from fctsfn_tf.training.stages import TrainingData, train_tslfn
+from fctsfn_tf.training.paper_stages import train_tslfn
+from fctsfn_tf.training.stages import TrainingData
 from fctsfn_tf.training.stop_signals import stop_signals
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run in a background

@@ -29,7 +29,7 @@ NETWORKS = tuple(
         method
         for known in (*TABLES.values(), *FIGURES.values())
         for method in known.methods
-        if method not in CLASSICAL
+        if method not in CLASSICAL and method not in getattr(known, "quoted", ())
     )
 )
 

@@ -1,6 +1,8 @@
 """The recipes carried out: stages follow each other, what is frozen stays, and training learns."""
 
+import re
 from dataclasses import replace
+from functools import partialmethod
 from itertools import pairwise
 
 import keras
@@ -11,21 +13,31 @@ from keras import ops
 from fctsfn_tf.clicks.click_maps import DISTANCES
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.networks.fctsfn import FCTSFN, MSRN_PREFIXES, TSLFN, freeze_tslfn
+from fctsfn_tf.networks.fctsfn import FCTSFN, MSRN_PREFIXES, SSFCN, TSLFN, freeze_tslfn
 from fctsfn_tf.networks.weight_files import load_variables
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
+from fctsfn_tf.training import paper_stages
 from fctsfn_tf.training.callbacks import ClickEvaluation
+from fctsfn_tf.training.iterative_clicks import IterativeClicks
 from fctsfn_tf.training.loop import BEST_NAME
 from fctsfn_tf.training.optimizers import paper_optimizer
+from fctsfn_tf.training.paper_stages import (
+    practical_stages,
+    practical_training_model,
+    train_msrn,
+    train_practical,
+    train_tslfn,
+)
 from fctsfn_tf.training.recipes import (
     MSRN_STAGE,
+    PRACTICAL_STAGES,
     TSLFN_STAGES,
     Schedule,
 )
 from fctsfn_tf.training.reporting import LOG_NAME, read_log
-from fctsfn_tf.training.stages import TrainingData, train_msrn, train_tslfn
+from fctsfn_tf.training.stages import TrainingData
 from fctsfn_tf.training.trained_preset import PRESET_NAME
 
 ALPHA = 1 / 64
@@ -140,7 +152,7 @@ def test_the_same_call_again_changes_nothing_and_another_is_refused(run, data):
 def test_the_learning_rate_drops_where_the_recipe_says():
     optimizer = paper_optimizer(MSRN_STAGE)
     rates = []
-    for step in (0, 10_000, 10_001, 20_001):
+    for step in (0, 9_999, 10_000, 20_000):
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
     np.testing.assert_allclose(rates, [1e-8, 1e-8, 1e-9, 1e-10], rtol=1e-4)
@@ -181,3 +193,79 @@ def test_best_weights_are_what_a_stage_returns(run):
     load_variables(best, directory / "msrn" / BEST_NAME)
     for one, other in zip(best.weights, fctsfn.weights, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
+
+
+PRACTICAL = {
+    "coarse": replace(
+        PRACTICAL_STAGES["views_160"],
+        input=PRACTICAL_STAGES["views_160"].input.seen_in((64, 64, 1)),
+        schedule=Schedule(2, 2, None, 2),
+        learning_rate=1e-3,
+        statistics_batches=1,
+        working_size=96,
+    ),
+}
+PRACTICAL["refined"] = replace(PRACTICAL["coarse"], learns="msrn")
+
+
+@pytest.fixture(scope="module")
+def practical(data, tmp_path_factory):
+    """An FCTSFN by the practical recipe, and where its runs lie."""
+    directory = tmp_path_factory.mktemp("practical")
+    with pytest.MonkeyPatch.context() as patch:
+        # A few steps are quicker than their compilation.
+        eager = partialmethod(IterativeClicks.compile, run_eagerly=True)
+        patch.setattr(IterativeClicks, "compile", eager)
+        network = train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256)
+    return directory, network
+
+
+def test_the_practical_recipe_trains_what_each_stage_is_for(practical):
+    directory, network = practical
+    coarse, config = load_preset(directory / "coarse" / PRESET_NAME)
+    refined, _ = load_preset(directory / "refined" / PRESET_NAME)
+    assert network.get_layer("fc7").filters == round(256 * ALPHA)
+    assert (config.working_size, config.zoom_in, config.enlarge) == (96, False, True)
+    before, after = arrays(coarse), arrays(refined)
+    before = {path.split("/", 1)[1]: array for path, array in before.items()}
+    after = {path.split("/", 1)[1]: array for path, array in after.items()}
+    for path, array in after.items():
+        if path in before:  # the TSLFN stays as it is under an MSRN
+            np.testing.assert_array_equal(array, before[path])
+    keras.utils.set_random_seed(0)
+    fresh = TSLFN(alpha=ALPHA, fc_filters=256)
+    moved = {
+        variable.path.split("/")[1]
+        for variable in fresh.weights
+        if (ops.convert_to_numpy(variable) != before[variable.path.split("/", 1)[1]]).any()
+    }
+    lower = {
+        layer.name for layer in fresh.layers if re.match(r"block[123]_conv\d_image", layer.name)
+    }
+    assert not moved & lower
+    assert {"block4_conv1_image", "block1_conv1_interaction", "fc6", "score"} <= moved
+
+
+def test_a_stage_that_has_ended_is_not_built_again(practical, data, monkeypatch):
+    directory, network = practical
+
+    def built(*arguments, **named):
+        raise AssertionError("built again")
+
+    monkeypatch.setattr(paper_stages, "FCTSFN", built)
+    monkeypatch.setitem(paper_stages.STRIDED, "TSLFN", built)
+    again = train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256)
+    for path, array in arrays(network).items():
+        np.testing.assert_array_equal(array, arrays(again)[path])
+    with pytest.raises(AssertionError, match="built again"):
+        train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256, seed=1)
+
+
+def test_the_lower_image_stream_alone_is_frozen():
+    recipe = PRACTICAL["coarse"]
+    for network, frozen in ((SSFCN(alpha=ALPHA), 0), (TSLFN(alpha=ALPHA), 7)):
+        practical_training_model(network, recipe)
+        still = [layer.name for layer in network.layers if not layer.trainable]
+        assert len(still) == frozen, still
+    with pytest.raises(InputError, match="a stage for SSFCN"):
+        practical_stages("SSFCN", {"refined": PRACTICAL["refined"]})

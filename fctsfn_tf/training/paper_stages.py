@@ -1,0 +1,355 @@
+"""The networks of the paper's Section 4, carried out stage by stage, each from the one before.
+
+    tslfn = train_tslfn(data, "runs/tslfn", weights="imagenet")      32s → 16s → 8s, §3.3
+    fctsfn = train_msrn(data, "runs/msrn", tslfn)                    on the frozen TSLFN, §3.3
+    fctsfn = train_practical(data, "runs/fctsfn", weights="imagenet")   in hours instead
+
+A stage that has ended is not built again when the same call is repeated: its preset stands for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.fctsfn import (
+    FC_FILTERS,
+    FCTSFN,
+    MSRN_PREFIXES,
+    SSFCN,
+    TSLFN,
+    TSLFNMinus,
+    freeze_tslfn,
+    scaled,
+)
+from fctsfn_tf.networks.stage_transfer import transfer_stage
+from fctsfn_tf.networks.weight_files import load_variables
+from fctsfn_tf.predict.presets import load_preset
+from fctsfn_tf.training.checkpoints import read_state
+from fctsfn_tf.training.compact_training import jit_compile, use_averaged_weights
+from fctsfn_tf.training.identity import differences
+from fctsfn_tf.training.iterative_clicks import IterativeClicks
+from fctsfn_tf.training.loop import BEST_NAME, never
+from fctsfn_tf.training.losses import NormalizedFocalAndIoULoss, SummedCrossEntropy
+from fctsfn_tf.training.optimizers import paper_optimizer, practical_optimizer
+from fctsfn_tf.training.recipes import (
+    MSRN_STAGE,
+    PRACTICAL_STAGES,
+    TSLFN_STAGES,
+    PaperRecipe,
+    PracticalRecipe,
+)
+from fctsfn_tf.training.stages import TrainingData, run_stage, tell_left_out
+from fctsfn_tf.training.streaming_metrics import MaskIoU
+from fctsfn_tf.training.trained_preset import PRESET_NAME, save_trained
+
+# Networks with strides: what they are called in presets → their builders.
+STRIDED = {"TSLFN": TSLFN, "SSFCN": SSFCN, "TSLFNMinus": TSLFNMinus}
+
+
+def train_tslfn(
+    data: TrainingData,
+    directory: str | Path,
+    *,
+    stages: Mapping[int, PaperRecipe] = TSLFN_STAGES,
+    network: str = "TSLFN",
+    weights: str | Path | None = None,
+    alpha: float = 1.0,
+    seed: int = 0,
+    should_stop: Callable[[], bool] = never,
+    **arguments: Any,
+) -> keras.Model:
+    """Train a TSLFN stage by stage; each starts from the one before, its new score at zero.
+
+    Args:
+        data: see `TrainingData`.
+        directory: `tslfn_32s`, `tslfn_16s` and `tslfn_8s` in it are the runs of the stages.
+        stages: {stride: recipe}, in order; the paper's are 32, 16, 8.
+        network: "TSLFN", or "SSFCN" or "TSLFNMinus", which are trained alike (§4.2).
+        weights: None for random ones, or VGG16's, see `TSLFN`; of the first stage.
+        alpha: see `TSLFN`.
+        seed: of everything random.
+        should_stop: see `run_training`.
+        arguments: others of the network, such as `depth` and `fc_filters`.
+
+    Returns:
+        The network of the last stage, with the weights that validated best.
+
+    Raises:
+        InputError: see `TSLFN` and `run_training`.
+        KeyboardInterrupt: see `run_training`.
+
+    Source: paper §3.3.
+    """
+    result = _Result()
+    for stride, recipe in stages.items():
+        run = Path(directory) / f"{network.lower()}_{stride}s"
+        if _has_ended(run, recipe, alpha, seed):
+            result = _Result(run)
+            continue
+        keras.utils.set_random_seed(seed)
+        own = {"stride": stride, "alpha": alpha, **arguments}
+        fresh = STRIDED[network](weights=weights if result.is_none else None, **own)
+        if not result.is_none:
+            transfer_stage(result.network(), fresh)
+        _train_by_the_paper(fresh, network, own, data, run, recipe, seed, should_stop)
+        result = _Result(run, fresh)
+    return result.network()
+
+
+def train_msrn(
+    data: TrainingData,
+    directory: str | Path,
+    tslfn: keras.Model,
+    *,
+    recipe: PaperRecipe = MSRN_STAGE,
+    alpha: float = 1.0,
+    seed: int = 0,
+    should_stop: Callable[[], bool] = never,
+    **arguments: Any,
+) -> keras.Model:
+    """Train the MSRN on a TSLFN that stays as it is, bit for bit (see `freeze_tslfn`).
+
+    Args:
+        directory: the run's own.
+        tslfn: a TSLFN at stride 8 of the same `alpha`, from `train_tslfn` or a preset.
+        data, alpha, seed, should_stop, arguments, raises: see `train_tslfn`.
+
+    Returns:
+        The FCTSFN, with the weights that validated best.
+
+    Source: paper §3.3.
+    """
+    run = Path(directory)
+    if _has_ended(run, recipe, alpha, seed):
+        return _Result(run).network()
+    keras.utils.set_random_seed(seed)
+    own = {"alpha": alpha, "fc_filters": _fc_filters(tslfn, alpha), **arguments}
+    network = FCTSFN(**own)
+    transfer_stage(tslfn, network)
+    freeze_tslfn(network)
+    _train_by_the_paper(network, "FCTSFN", own, data, run, recipe, seed, should_stop)
+    return network
+
+
+def train_practical(
+    data: TrainingData,
+    directory: str | Path,
+    *,
+    network: str = "FCTSFN",
+    stages: Mapping[str, PracticalRecipe] = PRACTICAL_STAGES,
+    tslfn: keras.Model | None = None,
+    weights: str | Path | None = None,
+    alpha: float = 1.0,
+    seed: int = 0,
+    should_stop: Callable[[], bool] = never,
+    **arguments: Any,
+) -> keras.Model:
+    """Train a network of the paper by the practical recipe; each stage goes on from the one before.
+
+    Args:
+        directory: every stage has a run of its own in it, by its name.
+        network: "FCTSFN", "TSLFN", "SSFCN" or "TSLFNMinus". The stages for an MSRN are FCTSFN's
+            alone.
+        stages: {name: recipe}, in order.
+        tslfn: a trained TSLFN to begin the MSRN's stages with; None trains it first.
+        weights: None for random ones, or VGG16's, see `TSLFN`; of the first stage.
+        data, alpha, seed, should_stop, arguments, raises: see `train_tslfn`; for "TSLFN" of
+            another stride than 8 `arguments` holds that, too.
+
+    Returns:
+        The network with the moving average of its weights.
+    """
+    result = _Result(made=tslfn)
+    for name, recipe in practical_stages(network, stages, tslfn is not None).items():
+        run = Path(directory) / name
+        if _has_ended(run, recipe, alpha, seed):
+            result = _Result(run)
+            continue
+        keras.utils.set_random_seed(seed)
+        builder = network
+        if network == "FCTSFN" and recipe.learns == "tslfn":
+            builder = "TSLFN"
+        own = {"alpha": alpha, **arguments}
+        if tslfn is not None:
+            own["fc_filters"] = _fc_filters(tslfn, alpha)
+        build = FCTSFN if builder == "FCTSFN" else STRIDED[builder]
+        fresh = build(weights=weights if result.is_none else None, **own)
+        if result.is_none:
+            _strengthen_clicks(fresh, recipe.click_gain)
+        else:
+            transfer_stage(result.network(), fresh)
+        _train_practically(fresh, builder, own, data, run, recipe, seed, should_stop)
+        result = _Result(run, fresh)
+    return result.network()
+
+
+def practical_stages(
+    network: str,
+    stages: Mapping[str, PracticalRecipe] = PRACTICAL_STAGES,
+    is_tslfn_there: bool = False,
+) -> dict[str, PracticalRecipe]:
+    """Those that a network has to go through.
+
+    Args:
+        network, stages: see `train_practical`.
+        is_tslfn_there: whether an FCTSFN's TSLFN is trained already.
+
+    Raises:
+        InputError: there is none.
+    """
+    wanted = {"tslfn"} if network != "FCTSFN" else {"msrn", "all"}
+    if network == "FCTSFN" and not is_tslfn_there:
+        wanted |= {"tslfn"}
+    found = {name: recipe for name, recipe in stages.items() if recipe.learns in wanted}
+    if not found:
+        raise InputError(
+            f"There must be a stage for {network} to learn in. Give `stages` with `learns` "
+            f"{' or '.join(sorted(wanted))}. Received {', '.join(stages) or 'none'}."
+        )
+    return found
+
+
+class _Result:
+    """The network that the last stage made, or left as a preset when it ended before."""
+
+    def __init__(self, run: Path | None = None, made: keras.Model | None = None) -> None:
+        self._run, self._made = run, made
+
+    @property
+    def is_none(self) -> bool:
+        """Whether there was no stage yet."""
+        return self._run is None and self._made is None
+
+    def network(self) -> keras.Model:
+        if self._made is None:
+            self._made = load_preset(self._run / PRESET_NAME)[0]
+        return self._made
+
+
+def _has_ended(run: Path, recipe: PaperRecipe | PracticalRecipe, alpha: float, seed: int) -> bool:
+    """Whether a run of this recipe came to its end and left its preset.
+
+    A run of another recipe is none of these: it is refused when it is begun.
+    """
+    found = read_state(run)
+    if found is None or not found["run"]["is_finished"] or not (run / PRESET_NAME).exists():
+        return False
+    settings = {"recipe": recipe, "alpha": alpha, "seed": seed}
+    return not differences({name: found["settings"].get(name) for name in settings}, settings)
+
+
+def _fc_filters(tslfn: keras.Model, alpha: float) -> int:
+    """The `fc_filters` that a TSLFN was built with."""
+    filters = tslfn.get_layer("fc7").filters
+    return FC_FILTERS if scaled(FC_FILTERS, alpha) == filters else round(filters / alpha)
+
+
+def _strengthen_clicks(network: keras.Model, gain: float) -> None:
+    """Let the interaction stream start stronger; see `PracticalRecipe.click_gain`."""
+    for layer in network.layers:
+        if layer.name == "block1_conv1_interaction":
+            layer.kernel.assign(ops.convert_to_numpy(layer.kernel) * gain)
+
+
+def _train_by_the_paper(
+    network: keras.Model,
+    builder: str,
+    arguments: dict[str, Any],
+    data: TrainingData,
+    run: Path,
+    recipe: PaperRecipe,
+    seed: int,
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train a network in place and leave a preset of it."""
+    network.compile(
+        paper_optimizer(recipe),
+        loss=SummedCrossEntropy(),
+        metrics=[MaskIoU()],
+        jit_compile=jit_compile(),
+    )
+    network.optimizer.build(network.trainable_variables)
+    alpha = arguments["alpha"]
+    stage = run_stage(network, network, data, run, recipe, alpha, seed, should_stop)
+    if stage.state.best_score is not None:
+        load_variables(network, run / BEST_NAME)
+    save_trained(run, network, builder, arguments, stage.config, stage.state, "float32")
+    tell_left_out(stage.batches)
+
+
+def _train_practically(
+    network: keras.Model,
+    builder: str,
+    arguments: dict[str, Any],
+    data: TrainingData,
+    run: Path,
+    recipe: PracticalRecipe,
+    seed: int,
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train a network in place and leave a preset of it."""
+    model = practical_training_model(network, recipe, seed)
+    alpha = arguments["alpha"]
+    stage = run_stage(model, network, data, run, recipe, alpha, seed, should_stop)
+    use_averaged_weights(model, stage.batches, recipe, stage.state.step)
+    save_trained(run, network, builder, arguments, stage.config, stage.state, "float32")
+    tell_left_out(stage.batches)
+
+
+def practical_training_model(
+    network: keras.Model, recipe: PracticalRecipe, seed: int = 0
+) -> IterativeClicks:
+    """A network of the paper compiled with the practical recipe: `fit` it on `recipe.input`.
+
+    Batches hold each photograph once (`repeat_images=False`). Layers of the network are made
+    untrainable, and their dropout is the recipe's from now on.
+    """
+    if recipe.learns == "msrn":
+        freeze_tslfn(network)
+    factors = {}
+    for layer in network.layers:
+        if _is_frozen(layer, recipe):
+            layer.trainable = False
+        factors[layer.name] = _factor(layer.name, recipe)
+        if isinstance(layer, keras.layers.Dropout):
+            is_refining = layer.name.startswith(MSRN_PREFIXES)
+            layer.rate = recipe.refining_dropout if is_refining else recipe.dropout
+    clicks = recipe.input.clicks
+    model = IterativeClicks(network, clicks.rollouts, recipe.input.objects_per_image, seed=seed)
+    optimizer = practical_optimizer(recipe, factors)
+    model.compile(
+        optimizer,
+        loss=NormalizedFocalAndIoULoss(recipe.iou_weight),
+        metrics=[MaskIoU()],
+        jit_compile=jit_compile(),
+    )
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def _is_frozen(layer: keras.layers.Layer, recipe: PracticalRecipe) -> bool:
+    """Whether a layer stays as it is: a convolution of the image stream's lower blocks.
+
+    The image half of a convolution that fuses both streams, which has no bias, is none of these.
+    """
+    if not isinstance(layer, keras.layers.Conv2D) or not layer.use_bias:
+        return False
+    frozen = tuple(f"block{block}_" for block in range(1, recipe.frozen_blocks + 1))
+    return layer.name.startswith(frozen) and layer.name.endswith("_image")
+
+
+def _factor(name: str, recipe: PracticalRecipe) -> float:
+    """A layer's learning rate over the recipe's."""
+    if name.startswith("block"):
+        return recipe.vgg16_factor
+    if name.startswith("score_pool4"):
+        return recipe.pool4_factor
+    if name.startswith("score_pool3"):
+        return recipe.pool3_factor
+    return 0.5 if name.startswith("fc6") else 1.0
