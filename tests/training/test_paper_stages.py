@@ -32,6 +32,7 @@ from fctsfn_tf.training.paper_stages import (
 )
 from fctsfn_tf.training.recipes import (
     MSRN_STAGE,
+    OWN_SIZE_LIMIT,
     PRACTICAL_STAGES,
     TSLFN_STAGES,
     Schedule,
@@ -78,9 +79,12 @@ def run(data, tmp_path_factory):
 
 def test_each_stage_leaves_a_preset_that_the_next_one_started_from(run):
     directory, _, _ = run
-    networks = [load_preset(directory / f"tslfn_{n}s" / PRESET_NAME)[0] for n in (32, 16, 8)]
+    presets = [load_preset(directory / f"tslfn_{n}s" / PRESET_NAME) for n in (32, 16, 8)]
+    networks = [network for network, _ in presets]
     fctsfn, config = load_preset(directory / "msrn" / PRESET_NAME)
-    assert config == PREDICTOR
+    assert {config for _, config in presets} == {replace(PREDICTOR, enlarge=False)}
+    # The MSRN predicts at full resolution, whatever the views it learnt from.
+    assert config == replace(PREDICTOR, enlarge=False, working_size=OWN_SIZE_LIMIT)
     for before, after in pairwise([*networks, fctsfn]):
         new = {layer.name for layer in after.layers} - {layer.name for layer in before.layers}
         assert new
@@ -220,6 +224,11 @@ def practical(data, tmp_path_factory):
     return directory, network
 
 
+def last_two(path):
+    """A variable's layer and name."""
+    return "/".join(path.split("/")[-2:])
+
+
 def test_the_practical_recipe_trains_what_each_stage_is_for(practical):
     directory, network = practical
     coarse, config = load_preset(directory / "coarse" / PRESET_NAME)
@@ -227,17 +236,17 @@ def test_the_practical_recipe_trains_what_each_stage_is_for(practical):
     assert network.get_layer("fc7").filters == round(256 * ALPHA)
     assert (config.working_size, config.zoom_in, config.enlarge) == (96, False, True)
     before, after = arrays(coarse), arrays(refined)
-    before = {path.split("/", 1)[1]: array for path, array in before.items()}
-    after = {path.split("/", 1)[1]: array for path, array in after.items()}
+    before = {last_two(path): array for path, array in before.items()}
+    after = {last_two(path): array for path, array in after.items()}
     for path, array in after.items():
         if path in before:  # the TSLFN stays as it is under an MSRN
             np.testing.assert_array_equal(array, before[path])
     keras.utils.set_random_seed(0)
     fresh = TSLFN(alpha=ALPHA, fc_filters=256)
     moved = {
-        variable.path.split("/")[1]
+        variable.path.split("/")[-2]
         for variable in fresh.weights
-        if (ops.convert_to_numpy(variable) != before[variable.path.split("/", 1)[1]]).any()
+        if (ops.convert_to_numpy(variable) != before[last_two(variable.path)]).any()
     }
     lower = {
         layer.name for layer in fresh.layers if re.match(r"block[123]_conv\d_image", layer.name)
