@@ -215,6 +215,8 @@ PRACTICAL["refined"] = replace(PRACTICAL["coarse"], learns="msrn")
 @pytest.fixture(scope="module")
 def practical(data, tmp_path_factory):
     """An FCTSFN by the practical recipe, and where its runs lie."""
+    if keras.config.backend() == "jax":
+        pytest.skip("JAX compiles clicks on errors for minutes; test_iterative_clicks.py has them")
     directory = tmp_path_factory.mktemp("practical")
     with pytest.MonkeyPatch.context() as patch:
         # A few steps are quicker than their compilation.
