@@ -20,7 +20,6 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from fctsfn_tf import errors
 from fctsfn_tf.networks import saved_classes
 
 if TYPE_CHECKING:
@@ -168,6 +167,8 @@ saved_classes.register()
 
 def __getattr__(name: str) -> Any:
     """The public name `name`, imported from its module (PEP 562)."""
+    from fctsfn_tf import errors
+
     if name not in {**_SHORT_NAMES, **_MODULES}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -44,7 +44,7 @@ def command_lines() -> list[list[str]]:
         words
         for page in PAGES
         for block in blocks(page, "sh")
-        for line in block.splitlines()
+        for line in block.replace("\\\n", " ").splitlines()
         if (words := shlex.split(line, comments=True))
     ]
 
