@@ -167,10 +167,9 @@ saved_classes.register()
 
 def __getattr__(name: str) -> Any:
     """The public name `name`, imported from its module (PEP 562)."""
-    from fctsfn_tf import errors
-
     if name not in {**_SHORT_NAMES, **_MODULES}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    errors = import_module(f"{__name__}.errors")
     try:
         with errors.explaining_backend():
             if name in _SHORT_NAMES:
