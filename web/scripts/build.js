@@ -11,6 +11,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
+import { compileKernels } from "./kernels.js";
 
 const WEB = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 export const DIST = path.join(WEB, "dist");
@@ -51,6 +52,9 @@ export async function build(model = path.join(WEB, "model")) {
   for (const file of COPIED) await cp(path.join(SRC, file), path.join(DIST, path.basename(file)));
   for (const name of await readdir(WASM)) {
     if (name.endsWith(".wasm")) await cp(path.join(WASM, name), path.join(DIST, name));
+  }
+  for (const [name, content] of Object.entries(await compileKernels())) {
+    await writeFile(path.join(DIST, name), content);
   }
   for (const name of await readdir(EXAMPLES)) {
     if (name.endsWith(".jpg"))

@@ -19,16 +19,21 @@ const PORT = 8000;
  * @param {object} options
  * @param {number} options.port 0 for any that is free
  * @param {string} options.prefix path under which the site lies, such as "/some/path"
+ * @param {boolean} options.isIsolated whether pages may have threads from the first request on
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
-export async function serve({ folder = DIST, port = 0, prefix = "" } = {}) {
+export async function serve({ folder = DIST, port = 0, prefix = "", isIsolated = false } = {}) {
   const policy = await policyOf(path.join(folder, "index.html"));
   const files = sirv(folder, {
     dev: true, // what is built while it runs is seen
     etag: true,
     setHeaders(response, pathname) {
-      const isWorker = pathname === "/worker.js";
+      const isWorker = ["/worker.js", "/benchmark/benchmark.js"].includes(pathname);
       response.setHeader("Content-Security-Policy", isWorker ? withBlobs(policy) : policy);
+      if (isIsolated) {
+        response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+        response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+      }
     },
   });
   const server = createServer((request, response) => {

@@ -13,6 +13,19 @@ import { Predictor } from "./predict/predictor.js";
 import { RequestQueue } from "./requests.js";
 import { Workspace } from "./predict/workspace.js";
 
+// Written out, so that bundlers find the files; of each group only one is fetched.
+const WASM_FILES = {
+  "tfjs-backend-wasm.wasm": new URL("./tfjs-backend-wasm.wasm", import.meta.url).href,
+  "tfjs-backend-wasm-simd.wasm": new URL("./tfjs-backend-wasm-simd.wasm", import.meta.url).href,
+  "tfjs-backend-wasm-threaded-simd.wasm": new URL(
+    "./tfjs-backend-wasm-threaded-simd.wasm",
+    import.meta.url,
+  ).href,
+  "convolutions-fma.wasm": new URL("./convolutions-fma.wasm", import.meta.url).href,
+  "convolutions-fma-threads.wasm": new URL("./convolutions-fma-threads.wasm", import.meta.url).href,
+  "convolutions-threads.wasm": new URL("./convolutions-threads.wasm", import.meta.url).href,
+};
+
 let network = null;
 let predictor = null;
 let workspace = null;
@@ -21,7 +34,7 @@ let answering = 0; // id of the request that is being answered; there is only on
 /** What is done at once; the result is sent as it is. */
 const actions = {
   async load(url, { backend }) {
-    const name = await chooseBackend(new URL("./", import.meta.url).href, backend);
+    const name = await chooseBackend(WASM_FILES, backend);
     network = await loadNetwork(url, (fraction) =>
       postMessage({ id: answering, progress: fraction }),
     );
