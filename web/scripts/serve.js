@@ -40,9 +40,16 @@ export async function serve({ folder = DIST, port = 0, prefix = "", isIsolated =
     // Outside of the prefix there is nothing.
     const isInside = request.url.startsWith(`${prefix}/`);
     request.url = isInside ? request.url.slice(prefix.length) : "/404";
+    // sirv ends the program over a range that ends before it starts; others have the whole file.
+    const [, first, last] = request.headers.range?.match(/^bytes=(\d+)-(\d*)$/) ?? [];
+    const isRange = first !== undefined && (last === "" || Number(first) <= Number(last));
+    if (!isRange) delete request.headers.range;
     files(request, response);
   });
-  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
   return {
     url: `http://127.0.0.1:${server.address().port}${prefix}/`,
     close: () => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()),
@@ -59,6 +66,14 @@ async function policyOf(page) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { url } = await serve({ port: PORT });
-  console.log(`Open ${url}`);
+  try {
+    const { url } = await serve({ port: PORT, isIsolated: true });
+    console.log(`Open ${url}`);
+  } catch (error) {
+    if (error.code !== "EADDRINUSE") throw error;
+    console.error(
+      `Port ${PORT} is taken, perhaps by another \`npm start\`. End that program first.`,
+    );
+    process.exitCode = 1;
+  }
 }
