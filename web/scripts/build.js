@@ -3,13 +3,16 @@
  *
  *     npm run build
  *
- * The page, its style, the module and the worker become one file each; everything else is copied.
+ * The page, its style, the module and the worker become one file each; the module's types are made from
+ * its comments; everything else is copied.
  */
 
 import { createHash } from "node:crypto";
+import { execFile } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build as bundle } from "esbuild";
 import { compileKernels } from "./kernels.js";
 
@@ -17,7 +20,9 @@ const WEB = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 export const DIST = path.join(WEB, "dist");
 const SRC = path.join(WEB, "src");
 const EXAMPLES = path.join(path.dirname(WEB), "examples");
-const WASM = path.join(WEB, "node_modules", "@tensorflow", "tfjs-backend-wasm", "dist");
+const TFJS = path.join(WEB, "node_modules", "@tensorflow", "tfjs-backend-wasm", "dist");
+const WASM = ["tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
+const TSC = path.join(WEB, "node_modules", "typescript", "bin", "tsc");
 // Each becomes one file of the site, with what it imports.
 const ENTRIES = {
   main: "page/main.js",
@@ -27,10 +32,10 @@ const ENTRIES = {
 };
 const COPIED = [
   ...["page/index.html", "page/icon.svg", "page/app.webmanifest"],
-  ...["embed/embed.html", "embed/embed.js", "embed/embed.css", "engine/segmenter.d.ts"],
+  ...["embed/embed.html", "embed/embed.js", "embed/embed.css"],
 ];
 // Present on the site but not needed to work offline.
-const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSES\.txt$|^\.nojekyll$|^model\/README\.md$/;
+const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSE|^\.nojekyll$|^model\/README\.md$/;
 
 /** Make DIST anew. @param {string} model folder of the exported network */
 export async function build(model = path.join(WEB, "model")) {
@@ -46,13 +51,14 @@ export async function build(model = path.join(WEB, "model")) {
     format: "esm",
     target: "es2022",
     legalComments: "none",
+    // What TensorFlow.js asks Node for; webpack would answer, and wrongly.
+    define: { __filename: "undefined", __dirname: "undefined" },
     metafile: true,
     logLevel: "warning",
   });
   for (const file of COPIED) await cp(path.join(SRC, file), path.join(DIST, path.basename(file)));
-  for (const name of await readdir(WASM)) {
-    if (name.endsWith(".wasm")) await cp(path.join(WASM, name), path.join(DIST, name));
-  }
+  for (const name of WASM) await cp(path.join(TFJS, name), path.join(DIST, name));
+  await writeTypes();
   for (const [name, content] of Object.entries(await compileKernels())) {
     await writeFile(path.join(DIST, name), content);
   }
@@ -62,9 +68,19 @@ export async function build(model = path.join(WEB, "model")) {
   }
   await cp(model, path.join(DIST, "model"), { recursive: true });
   await writeFile(path.join(DIST, "LICENSES.txt"), await licences(metafile));
+  await cp(path.join(path.dirname(WEB), "LICENSE"), path.join(DIST, "LICENSE"));
   // GitHub Pages would otherwise run the files through Jekyll.
   await writeFile(path.join(DIST, ".nojekyll"), "");
   await writeServiceWorker();
+}
+
+/** segmenter.d.ts, and errors.d.ts that it imports. */
+async function writeTypes() {
+  const options = ["--ignoreConfig", "--allowJs", "--checkJs", "--strict", "--target", "es2022"];
+  options.push("--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2023,dom");
+  options.push("--declaration", "--emitDeclarationOnly", "--outDir", DIST);
+  const file = path.join(SRC, ENTRIES.segmenter);
+  await promisify(execFile)(process.execPath, [TSC, ...options, file]);
 }
 
 /** The service worker with the list of files and a hash over what is in them. */
