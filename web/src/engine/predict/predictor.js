@@ -159,8 +159,8 @@ export class Predictor {
   /**
    * Start from an existing mask; forgets the clicks. The first click may then be negative.
    *
-   * @param {Uint8Array | null} mask [height, width] of 0 and 1 at the photograph's size; null to
-   *   start from nothing
+   * @param {Uint8Array | null} mask [height, width] at the photograph's size, 0 off the object and
+   *   anything else on it; null to start from nothing
    * @returns {Prediction | null}
    */
   setMask(mask) {
@@ -172,12 +172,19 @@ export class Predictor {
             `that does. Received one with "${this.config.click_encoding}".`,
         );
       }
+      if (!isBytes(mask)) {
+        throw new InputError(
+          "A start mask must be a Uint8Array or a file: 0 off the object, anything else on it. " +
+            `Received ${typeof mask}.`,
+        );
+      }
       if (mask.length !== height * width) {
         throw new InputError(
           `A start mask must be as large as the photograph, ${height * width} pixels. ` +
             `Received ${mask.length}.`,
         );
       }
+      mask = Uint8Array.from(mask, (value) => (value ? 1 : 0));
       if (!mask.includes(1)) {
         throw new InputError(
           "A start mask must hold at least one pixel of the object. Received an empty mask.",
@@ -212,7 +219,12 @@ export class Predictor {
    */
   async setClicks(points) {
     const { height, width } = this.#needPhotograph();
-    const clicks = points.map(({ x, y, label }) => clickFromPoint(x, y, label, height, width));
+    if (!Array.isArray(points)) {
+      throw new InputError(`Clicks must be a list of {x, y, label}. Received ${typeof points}.`);
+    }
+    const clicks = points.map((point) =>
+      clickFromPoint(point?.x, point?.y, point?.label, height, width),
+    );
     if (clicks.length > 0) this.#checkFirst(clicks[0]);
     const { history } = this.#target;
     const present = history.clicks;
@@ -444,6 +456,11 @@ export class Predictor {
       );
     }
   }
+}
+
+/** @param {any} mask */
+function isBytes(mask) {
+  return mask instanceof Uint8Array || mask instanceof Uint8ClampedArray;
 }
 
 /** Logits → probabilities. */
