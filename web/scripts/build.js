@@ -25,6 +25,7 @@ const WASM = ["tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wa
 const TSC = path.join(WEB, "node_modules", "typescript", "bin", "tsc");
 // Each becomes one file of the site, with what it imports.
 const ENTRIES = {
+  start: "page/start.js",
   main: "page/main.js",
   style: "page/style.css",
   segmenter: "engine/segmenter.js",
@@ -47,6 +48,7 @@ export async function build(model = path.join(WEB, "model")) {
     ),
     outdir: DIST,
     bundle: true,
+    external: ["./main.js"], // of start.js, which fetches it later
     minify: true,
     format: "esm",
     target: "es2022",
@@ -83,17 +85,21 @@ async function writeTypes() {
   await promisify(execFile)(process.execPath, [TSC, ...options, file]);
 }
 
-/** The service worker with the list of files and a hash over what is in them. */
+/** The service worker with the hashes of all files and one over them. */
 async function writeServiceWorker() {
-  const files = (await allFiles(DIST)).filter((name) => !NOT_CACHED.test(name));
-  const digest = createHash("sha256");
-  for (const name of files) digest.update(name).update(await readFile(path.join(DIST, name)));
+  const names = (await allFiles(DIST)).filter((name) => !NOT_CACHED.test(name));
+  const files = {};
+  for (const name of names) files[name] = sha256(await readFile(path.join(DIST, name)));
+  const list = JSON.stringify(files, null, 2);
   const source = await readFile(path.join(SRC, "page", "sw.js"), "utf8");
-  const urls = ["./", ...files.map((name) => `./${name}`)];
   const filled = source
-    .replace('"__VERSION__"', JSON.stringify(`fctsfn-${digest.digest("hex").slice(0, 16)}`))
-    .replace('["__FILES__"]', JSON.stringify(urls, null, 2));
+    .replace('"__VERSION__"', JSON.stringify(`fctsfn-${sha256(list).slice(0, 16)}`))
+    .replace('"__FILES__"', list);
   await writeFile(path.join(DIST, "sw.js"), filled);
+}
+
+function sha256(content) {
+  return createHash("sha256").update(content).digest("hex");
 }
 
 /** Paths of all files below a folder, relative to it, sorted. */

@@ -20,9 +20,16 @@ const PORT = 8000;
  * @param {number} options.port 0 for any that is free
  * @param {string} options.prefix path under which the site lies, such as "/some/path"
  * @param {boolean} options.isIsolated whether pages may have threads from the first request on
+ * @param {(path: string, status: number, bytes: number) => void} options.onAnswer told of every answer
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
-export async function serve({ folder = DIST, port = 0, prefix = "", isIsolated = false } = {}) {
+export async function serve({
+  folder = DIST,
+  port = 0,
+  prefix = "",
+  isIsolated = false,
+  onAnswer,
+} = {}) {
   const policy = await policyOf(path.join(folder, "index.html"));
   const files = sirv(folder, {
     dev: true, // what is built while it runs is seen
@@ -44,6 +51,12 @@ export async function serve({ folder = DIST, port = 0, prefix = "", isIsolated =
     const [, first, last] = request.headers.range?.match(/^bytes=(\d+)-(\d*)$/) ?? [];
     const isRange = first !== undefined && (last === "" || Number(first) <= Number(last));
     if (!isRange) delete request.headers.range;
+    const { url: pathname } = request;
+    response.once("finish", () => {
+      const { statusCode } = response;
+      const length = statusCode === 304 ? 0 : Number(response.getHeader("Content-Length") ?? 0);
+      onAnswer?.(pathname, statusCode, length);
+    });
     files(request, response);
   });
   await new Promise((resolve, reject) => {

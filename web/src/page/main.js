@@ -320,7 +320,6 @@ function wire() {
   listShortcuts(element("shortcuts"));
   wireSliders();
   wireFiles();
-  if ("serviceWorker" in navigator) navigator.serviceWorker.register("./sw.js");
 }
 
 function wireSliders() {

@@ -12,6 +12,7 @@ import {
   chromiumPath,
   clickPixel,
   DESKTOP,
+  isComplete,
   newPage,
   openPage,
   openPhotograph,
@@ -499,14 +500,7 @@ test("everything came from this site, and nothing was complained of", { skip }, 
 test("after the first visit it works without a network", { skip }, async () => {
   const { page, context, problems } = await newPage(site.browser);
   await openPage(page, site.url);
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.ready;
-    if (!navigator.serviceWorker.controller) {
-      await new Promise((resolve) =>
-        navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true }),
-      );
-    }
-  });
+  assert.ok(await isComplete(page), "everything is kept");
   await context.setOffline(true);
   const reached = await page.evaluate(() =>
     fetch("./not-there").then(
