@@ -65,10 +65,12 @@ export { EngineError, InputError, LoadError };
  * @property {Backend} [backend] without it the quickest that works is taken
  *
  * @typedef {object} Decoded
- * @property {ImageBitmap} bitmap of the photograph, to be shown; yours to close
+ * @property {ImageBitmap} bitmap to be shown, and yours to close; of a photograph over 16.7 megapixels it
+ *   is smaller than the photograph, since not every browser draws more
  * @property {number} width of the photograph in pixels, as everything else counts them
  * @property {number} height
- * @property {boolean} isScaled whether the photograph had more than 52 megapixels and was scaled down
+ * @property {boolean} isScaled whether what was given had more than 52 megapixels (files have not) and the
+ *   photograph is smaller
  *
  * @typedef {object} ImageOptions
  * @property {(decoded: Decoded) => void} [onDecoded] told the decoded photograph before the network

@@ -53,7 +53,9 @@ const actions = {
   async setImage(source) {
     const { photograph, bitmap, isScaled } = await decodePhotograph(source);
     // It can be seen while the image part still runs.
-    postMessage({ id: answering, decoded: { bitmap, isScaled } }, { transfer: [bitmap] });
+    const { width, height } = photograph;
+    const seen = { bitmap, width, height, isScaled };
+    postMessage({ id: answering, decoded: seen }, { transfer: [bitmap] });
     await workspace.setImage(photograph);
   },
   async setMask(mask) {
