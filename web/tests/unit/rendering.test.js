@@ -39,8 +39,13 @@ test("strips of any height give what the whole gives", () => {
   ];
   const starts = [null, rectangles(53, 41, [[4, 4, 20, 20]])];
   for (const start of starts) {
-    for (const some of [layers, layers.slice(1), []]) {
-      const what = { start, layers: some, clicks };
+    for (const [some, made] of [
+      [layers, clicks],
+      [layers.slice(1), []],
+      [[], clicks],
+      [[], []],
+    ]) {
+      const what = { start, layers: some, clicks: made };
       const one = new Rendering(size, what);
       for (const rows of [1, 2, 7, 52, 53, 54]) {
         const other = new Rendering(size, what, rows * size.width);
@@ -50,7 +55,7 @@ test("strips of any height give what the whole gives", () => {
         assert.deepEqual(other.box, one.box);
         assert.deepEqual(other.mask(0.3), one.mask(0.3));
         assert.deepEqual(other.all(), one.all());
-        assert.equal(other.all()[40], 1);
+        if (made.length > 0) assert.equal(other.all()[40], 1);
       }
     }
   }
