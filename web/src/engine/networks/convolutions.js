@@ -180,7 +180,9 @@ class Convolver {
   }
 
   #allocate(floats) {
-    return this.#wasm._malloc(4 * floats) >>> 0;
+    const address = this.#wasm._malloc(4 * floats) >>> 0;
+    if (address === 0) throw new RangeError(`WebAssembly: no memory for ${4 * floats} bytes`);
+    return address;
   }
 
   #floats(address, length) {
