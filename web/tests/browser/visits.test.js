@@ -65,6 +65,20 @@ test("a first visit fetches every byte once, and has threads", { skip }, async (
     [],
   );
 
+  // What several ask for at a time is asked of the host once.
+  answers = [];
+  await page.evaluate(async () => {
+    for (const name of await caches.keys()) {
+      await (await caches.open(name)).delete(new URL("./samples/cat.jpg", location.href));
+    }
+    const photographs = Array.from({ length: 3 }, () => fetch("./samples/cat.jpg"));
+    await Promise.all(photographs.map(async (one) => (await one).blob()));
+  });
+  assert.deepEqual(
+    answers.map((one) => one.path),
+    ["/samples/cat.jpg"],
+  );
+
   // A new version: what has changed, and nothing else.
   const style = path.join(folder, "style.css");
   await writeFile(style, `${await readFile(style, "utf8")}\n.new { color: red; }\n`);
