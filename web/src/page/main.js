@@ -81,18 +81,18 @@ async function open(file, name) {
   running++;
   showBusy("Reading the photograph…");
   try {
-    const onDecoded = ({ bitmap, isScaled }) => {
+    const onDecoded = ({ bitmap, width, height, isScaled }) => {
       fileName = name;
       latest = null;
       pending = [];
       objects.clear();
       element("empty").hidden = true;
       element("stage").hidden = false;
-      stage.setPhotograph(bitmap);
+      stage.setPhotograph(bitmap, { width, height });
       if (isScaled) {
         showHint(
           `The photograph is very large. It is worked on, and masks are saved, at ` +
-            `${bitmap.width} × ${bitmap.height} pixels.`,
+            `${width} × ${height} pixels.`,
         );
       }
     };
@@ -320,7 +320,6 @@ function wire() {
   listShortcuts(element("shortcuts"));
   wireSliders();
   wireFiles();
-  if ("serviceWorker" in navigator) navigator.serviceWorker.register("./sw.js");
 }
 
 function wireSliders() {
