@@ -7,6 +7,7 @@ runs without it.
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -117,13 +118,22 @@ def _shifted_views(array: np.ndarray, offset: tuple[int, int]) -> tuple[np.ndarr
     return first, second
 
 
-def _empty_graph(num_nodes: int):  # noqa: ANN202 (PyMaxflow may not be there to name the type)
-    """A graph with room for the nodes and their edges; floating point, since integers truncate."""
-    try:
-        from maxflow import GraphFloat
-    except ImportError:
+def check_installed() -> None:
+    """Refuse to go on without PyMaxflow, before a cut is needed.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if find_spec("maxflow") is None:
         raise InputError(
             "The graph cut needs PyMaxflow, which is not installed. Install it with "
             "`pip install PyMaxflow` (GPL), or go on without the graph cut."
-        ) from None
+        )
+
+
+def _empty_graph(num_nodes: int):  # noqa: ANN202 (PyMaxflow may not be there to name the type)
+    """A graph with room for the nodes and their edges; floating point, since integers truncate."""
+    check_installed()
+    from maxflow import GraphFloat
+
     return GraphFloat(num_nodes, len(NEIGHBOURS) * num_nodes)
