@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
 }
 # A preset brings all its weights itself, and takes photographs of any size.
 FORBIDDEN_ARGUMENTS = NOT_KEPT
+# Larger parts are written only when asked for: the paper's network has 579 MB of weights in float32
+# and would need as much again in a second copy.
+MAX_LITERT_BYTES = 100e6
 
 
 def load_preset(preset: str | Path = DEFAULT_PRESET) -> tuple[keras.Model, PredictorConfig]:
@@ -89,8 +93,9 @@ def save_preset(
 
         save_preset(model, "mine")  # then: fctsfn segment photo.jpg --preset mine …
 
-    On TensorFlow it gets LiteRT parts, with which it is answered without Keras; presets of other
-    backends can have them added (`add_litert_parts`).
+    On TensorFlow it gets LiteRT parts, with which it is answered without Keras, if its weights take
+    no more than `MAX_LITERT_BYTES` in float32; other presets can have them added
+    (`add_litert_parts`).
 
     Args:
         model: the network, or `IterativeClicks` around it.
@@ -130,7 +135,7 @@ def save_preset(
             "predictor": asdict(config),
             "weights": {"file": WEIGHTS_FILE, "sha256": sha256_of(unfinished / WEIGHTS_FILE)},
         }
-        if keras.backend.backend() == "tensorflow":
+        if keras.backend.backend() == "tensorflow" and _gets_litert_parts(rebuilt, directory):
             settings["litert"] = _write_litert_parts(rebuilt, settings["weights"], unfinished)
         (unfinished / CONFIG_FILE).write_bytes(_json(settings))
         (unfinished / MODEL_CARD_FILE).write_text(model_card, encoding="utf-8")
@@ -202,6 +207,20 @@ def add_litert_parts(preset: str | Path) -> list[Path]:
     # Last: parts that it does not name yet are refused, never mixed up.
     atomic_write(directory / CONFIG_FILE, lambda opened: opened.write(_json(settings)), True)
     return files
+
+
+def _gets_litert_parts(model: keras.Model, directory: Path) -> bool:
+    """Whether parts are written without being asked for; says so on standard error if not."""
+    num_bytes = 4 * model.count_params()
+    if num_bytes <= MAX_LITERT_BYTES:
+        return True
+    print(
+        f"{printable(directory)}: no LiteRT parts, they would take {num_bytes / 1e6:.0f} MB (more "
+        f"than {MAX_LITERT_BYTES / 1e6:.0f}), so Keras answers; to have them: fctsfn export "
+        "--format litert --into-preset --preset DIR",
+        file=sys.stderr,
+    )
+    return False
 
 
 def _write_litert_parts(

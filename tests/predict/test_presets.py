@@ -127,6 +127,19 @@ def test_half_precision_is_half_the_size(tmp_path, model):
     assert (logits(loaded) != logits(model)).any()
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow makes the parts")
+def test_large_networks_get_litert_parts_only_when_asked_for(tmp_path, model, monkeypatch, capsys):
+    monkeypatch.setattr(presets, "MAX_LITERT_BYTES", 4 * model.count_params() - 1)
+    preset = tmp_path / "large"
+    save_preset(model, preset, CONFIG, CARD, **TINY)
+    assert not list(preset.glob("*.tflite"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{preset}: no LiteRT parts, they would take 0 MB")
+    assert isinstance(load_engine(preset)[0], KerasEngine)
+    add_litert_parts(preset)
+    assert not isinstance(load_engine(preset)[0], KerasEngine)
+
+
 def test_predictor_from_preset(directory):
     predictor = Predictor.from_preset(directory)
     assert predictor.config == CONFIG
