@@ -126,6 +126,37 @@ def add_engine_argument(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_workers_arguments(group: argparse._ArgumentGroup) -> None:
+    """--workers and --ray, which `workers_of` reads."""
+    group.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes, which share the cores (default: 1; with --ray: one for each of the "
+        "cluster's processors)",
+    )
+    group.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="share the photographs out to a Ray cluster: the one that this machine belongs to, or "
+        "that at HOST:PORT; needs pip install 'fctsfn-tf[ray]'",
+    )
+
+
+def workers_of(arguments: argparse.Namespace) -> dict[str, int | str | None]:
+    """`workers` and `ray` of `workers.shared_out`.
+
+    Raises:
+        InputError: no worker.
+    """
+    if arguments.workers == 0:
+        raise InputError("`workers` must be 1 or more. Received 0.")
+    default = 1 if arguments.ray is None else None
+    return {"workers": arguments.workers or default, "ray": arguments.ray}
+
+
 def add_masks_argument(group: argparse._ArgumentGroup) -> None:
     """--masks, for `open_dataset`."""
     group.add_argument(

@@ -86,6 +86,7 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
         "limit": 2,
         "shard": Shard(2, 3),
         "workers": 4,
+        "ray": None,
         "seed": 5,
         "output": names["output"],
         "overwrite": True,

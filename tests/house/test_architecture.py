@@ -33,6 +33,7 @@ IMPORT_NAMES = {
     "torch": "torch",
     "huggingface_hub": "huggingface_hub",
     "LiteRT": "ai_edge_litert",
+    "Ray": "ray",
     "SciPy": "scipy",
     "scikit-image": "skimage",
     "KerasHub": "keras_hub",
