@@ -37,6 +37,7 @@ IMPORT_NAMES = {
     "SciPy": "scipy",
     "scikit-image": "skimage",
     "KerasHub": "keras_hub",
+    "rembg": "rembg",
     "Matplotlib": "matplotlib",
     "scikit-learn": "sklearn",
     "tensorflow-datasets": "tensorflow_datasets",
