@@ -24,9 +24,10 @@ from fctsfn_tf.images.minimum_cut import contrast_scale, minimum_cut
 
 # Where the two data terms are equal: the contour that the cut starts from.
 EVEN_ODDS = 0.5
-# After a cut at half the size, pixels this near to its contour (in pixels) are decided once more.
-# One pixel there is two here, and one more for the rounding.
-REFINED_BAND = 3
+# After a cut at half the size, pixels this near to its contour (in pixels) are decided once more:
+# the widest band of at most `max_nodes` pixels, else the narrowest. One pixel there is two here,
+# and one more for the rounding; a long contour of a large photograph is moved less.
+REFINED_BANDS = (3, 2, 1)
 # Side of the squares in which pixels near a contour are looked for.
 TILE_SIDE = 256
 
@@ -85,8 +86,8 @@ def graph_cut(
     are; it differs where the full cut would turn a confident region far from the contour.
 
     With more than `max_nodes` open pixels the cut is an approximation: it is first made at half the
-    size, and only the pixels within `REFINED_BAND` of that contour are then decided at this one
-    (multilevel banded graph cuts, Lombaert et al. 2005).
+    size, and only the pixels within one of `REFINED_BANDS` of that contour are then decided at this
+    one (multilevel banded graph cuts, Lombaert et al. 2005).
 
     Args:
         probability: (H, W) float in [0, 1], of the object.
@@ -114,8 +115,7 @@ def graph_cut(
     start = _labels_and_open_pixels(probability, clicked, parameters)
     if start is None:
         mask = _constrained(_cut_at_half_size(probability, image, clicks, parameters), clicked)
-        is_open = _near_contour(mask, REFINED_BAND)
-        is_open.ravel()[clicked[0]] = False
+        is_open = _refined_pixels(mask, clicked, parameters.max_nodes)
     else:
         mask, is_open = start
     open_pixels = _indices(is_open)
@@ -153,12 +153,24 @@ def _labels_and_open_pixels(
         return None
     mask = _constrained(probability > EVEN_ODDS, clicked)
     reach = max(1, round(parameters.reach * max(height, width)))
-    for distance in sorted({min(reach, REFINED_BAND), reach}):
+    for distance in sorted({min(reach, REFINED_BANDS[0]), reach}):
         is_open |= _near_contour(mask, distance)
         is_open.ravel()[clicked[0]] = False
         if np.count_nonzero(is_open) > most:
             return None
     return mask, is_open
+
+
+def _refined_pixels(
+    mask: np.ndarray, clicked: tuple[np.ndarray, np.ndarray], max_nodes: int
+) -> np.ndarray:
+    """The pixels around the contour of a coarser cut that are decided once more, (H, W) bool."""
+    for distance in REFINED_BANDS:
+        is_open = _near_contour(mask, distance)
+        is_open.ravel()[clicked[0]] = False
+        if np.count_nonzero(is_open) <= max_nodes:
+            break
+    return is_open
 
 
 def _cut_at_half_size(

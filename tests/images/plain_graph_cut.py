@@ -8,7 +8,7 @@ import numpy as np
 from maxflow import GraphFloat
 
 from fctsfn_tf.images.click_constraints import click_constraints
-from fctsfn_tf.images.graph_cut import REFINED_BAND
+from fctsfn_tf.images.graph_cut import REFINED_BANDS
 from fctsfn_tf.images.minimum_cut import NEIGHBOURS, contrast_scale
 
 
@@ -22,7 +22,8 @@ def plain_graph_cut(probability, image, clicks, parameters):
     is_open = (unsure | near_contour(mask, reach)) & (constraints == 0)
     if is_open.sum() > parameters.max_nodes and min(height, width) > 1:
         mask = constrained(cut_at_half_size(probability, image, clicks, parameters), constraints)
-        is_open = near_contour(mask, REFINED_BAND) & (constraints == 0)
+        bands = [near_contour(mask, band) & (constraints == 0) for band in REFINED_BANDS]
+        is_open = next((band for band in bands if band.sum() <= parameters.max_nodes), bands[-1])
     if is_open.any():
         mask[is_open] = plain_minimum_cut(probability, image, mask, is_open, parameters)
     return mask
