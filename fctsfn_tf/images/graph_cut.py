@@ -25,8 +25,8 @@ from fctsfn_tf.images.minimum_cut import contrast_scale, minimum_cut
 # Where the two data terms are equal: the contour that the cut starts from.
 EVEN_ODDS = 0.5
 # After a cut at half the size, pixels this near to its contour (in pixels) are decided once more:
-# the widest band of at most `max_nodes` pixels, else the narrowest. One pixel there is two here,
-# and one more for the rounding; a long contour of a large photograph is moved less.
+# the widest band of at most twice `max_nodes` pixels, else the narrowest. One pixel there is two
+# here, and one more for the rounding; a long contour of a large photograph is moved less.
 REFINED_BANDS = (3, 2, 1)
 # Side of the squares in which pixels near a contour are looked for.
 TILE_SIDE = 256
@@ -52,6 +52,7 @@ class GraphCutParameters:
         click_radius: radius in pixels of the disc around a click that takes the click's label.
         max_nodes: the most pixels that are decided in one go; where more are open, a cut at half
             the size comes first, so that a click on a large photograph does not keep one waiting.
+            Then only a band along its contour is decided at this one, see `REFINED_BANDS`.
     """
 
     smoothness: float = 0.5
@@ -168,7 +169,7 @@ def _refined_pixels(
     for distance in REFINED_BANDS:
         is_open = _near_contour(mask, distance)
         is_open.ravel()[clicked[0]] = False
-        if np.count_nonzero(is_open) <= max_nodes:
+        if np.count_nonzero(is_open) <= 2 * max_nodes:
             break
     return is_open
 
