@@ -149,8 +149,12 @@ def workers_of(arguments: argparse.Namespace) -> dict[str, int | str | None]:
     """`workers` and `ray` of `workers.shared_out`.
 
     Raises:
-        InputError: no worker.
+        InputError: no worker, or Ray is not installed.
     """
+    if arguments.ray is not None:
+        from fctsfn_tf.predict.workers import check_ray
+
+        check_ray()
     if arguments.workers == 0:
         raise InputError("`workers` must be 1 or more. Received 0.")
     default = 1 if arguments.ray is None else None

@@ -73,6 +73,19 @@ def shared_out(
         yield from _from_processes(start, items, workers)
 
 
+def check_ray() -> None:
+    """Refuse to go on without Ray, before any work is done.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if find_spec("ray") is None:
+        raise InputError(
+            "Sharing work out to a cluster needs Ray. Install it on every machine with "
+            "`pip install 'fctsfn-tf[ray]'`. It is not installed."
+        )
+
+
 # ---- Processes of this machine ------------------------------------------------------------------
 
 
@@ -146,7 +159,7 @@ class _Actor:
 def _from_ray(
     start: Start[_Item, _Answer], items: Sequence[_Item], workers: int | None, address: str
 ) -> Iterator[_Answer]:
-    _check_ray()
+    check_ray()
     os.environ.setdefault(USAGE_VARIABLE, "0")
     import ray
     from ray.util import ActorPool
@@ -169,14 +182,6 @@ def _from_ray(
     finally:
         if is_ours:
             ray.shutdown()  # with it go the actors
-
-
-def _check_ray() -> None:
-    if find_spec("ray") is None:
-        raise InputError(
-            "Sharing work out to a cluster needs Ray. Install it on every machine with "
-            "`pip install 'fctsfn-tf[ray]'`. It is not installed."
-        )
 
 
 def _what_ray_says(error: Exception, address: str) -> str:
