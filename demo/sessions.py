@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
 from fctsfn_tf.clicks.click import Click
@@ -26,9 +25,10 @@ from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.images.png_files import cutout_png, index_png, mask_png
 from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.engine import Engine
 from fctsfn_tf.predict.predictor import Prediction, Predictor
+from fctsfn_tf.predict.preset_engine import load_engine
 from fctsfn_tf.predict.preset_files import preset_names
-from fctsfn_tf.predict.presets import load_preset
 
 MEGAPIXEL = 1_000_000
 MAX_NAME_LENGTH = 60
@@ -96,7 +96,7 @@ class Networks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded: dict[str, tuple[keras.Model, PredictorConfig]] = {}
+        self._loaded: dict[str, tuple[Engine, PredictorConfig]] = {}
 
     def predictor(self, preset: str) -> Predictor:
         """A new `Predictor` over the network of a shipped preset, which makes no graph cut itself.
@@ -111,12 +111,12 @@ class Networks:
             )
         with self._lock:
             if preset not in self._loaded:
-                self._loaded[preset] = load_preset(preset)
-            model, config = self._loaded[preset]
-        return Predictor(model, replace(config, graph_cut=False))
+                self._loaded[preset] = load_engine(preset)
+            engine, config = self._loaded[preset]
+        return Predictor(engine, replace(config, graph_cut=False))
 
     def warm_up(self, preset: str) -> None:
-        """Load and compile a network, which takes seconds, before anybody waits for it."""
+        """Load a network before anybody waits for it."""
         predictor = self.predictor(preset)
         predictor.set_image(np.zeros((240, 320, 3), np.uint8))
         predictor.add_click(160, 120, 1)

@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # TensorFlow 2.21 has wheels for Python up to 3.13; the package itself asks for 3.11 (setup.cfg).
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
+# Builds the editable package; locked, too, so that the build does not fetch one of its own.
+BUILD = "setuptools>=77"
 # Its presence says that `prepare` made the directory, its content what is installed there: one
 # hash per requirements file. It is written last, so an interrupted installation has none.
 STAMP = "fctsfn-environment.json"
@@ -47,7 +49,7 @@ def prepare(name: str, locks: list[str]) -> Path:
     (directory / STAMP).write_text("{}")
     _say(f"installing {' and '.join(locks)} of requirements/ into {name} (takes a while, once) …")
     requirements = [part for lock in locks for part in ("-r", ROOT / "requirements" / lock)]
-    _pip(directory, "install", *requirements)
+    _pip(directory, "install", BUILD, *requirements)
     _pip(directory, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT)
     (directory / STAMP).write_text(json.dumps(installed | wanted, indent=2))
     _say(f"{name} is ready after {time.monotonic() - start:.0f} s")

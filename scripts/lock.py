@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 
-from environment import ROOT
+from environment import BUILD, ROOT
 
 # Lock → the extras of setup.cfg it holds beside the requirements of the package itself.
 # jax.txt is the second environment of scripts/test.py, in which the core runs without TensorFlow.
@@ -20,8 +20,6 @@ EXTRAS = {
     "test.txt": ["tensorflow", "graph-cut", "ray", "test"],
     "jax.txt": ["jax", "graph-cut", "test"],
 }
-# Builds the editable package; locked so that the build does not fetch one of its own.
-BUILD = "setuptools>=77"
 HEADER = """\
 # Written by scripts/lock.py from setup.cfg; do not edit by hand.
 # Exact versions, Python {major}.{minor} on {platform}.

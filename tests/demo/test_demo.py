@@ -110,8 +110,6 @@ def test_the_requirements_are_those_of_the_package():
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     ranges = config["options"]["install_requires"] + config["options.extras_require"]["demo"]
     wanted = {one.name.lower(): one.specifier for one in requirement_lines(ranges)}
-    # The same package, without what GPUs need.
-    wanted["tensorflow-cpu"] = wanted.pop("tensorflow")
     assert wanted.keys() == PINS.keys()
     for name, specifier in wanted.items():
         assert specifier.contains(PINS[name]), f"{name}=={PINS[name]} is not {specifier}"
