@@ -1,90 +1,150 @@
 // The page's own part around the canvas: what gr.HTML runs once editor.html is in the page, behind the
 // files of the canvas (`script` in app.py), of which `Stage` is used here.
 //
-// gr.HTML gives `element`, `trigger`, `props`, `upload` and `watch`. Whatever a person does becomes
-// one `act` event; app.py answers it in `props.value` (`view_of` there). One event is under way at a
-// time, in the order in which they were made. Positions are in pixels of the photograph.
+// gr.HTML gives `element`, `trigger`, `server` and `upload`. Whatever a person does is an event for
+// `server.answer`, which says what holds then (`view_of` in app.py). One event is under way at a time,
+// in the order in which they were made; one without an answer is sent again. Positions are in pixels
+// of the photograph.
 
 const MAX_WAITING = 20;
 const ANSWER_SECONDS = 60;
-const MAX_HEIGHT = 0.72; // of the window
+// Until an event is sent again: at first, and at most, doubling.
+const [FIRST_PAUSE, LONGEST_PAUSE] = [500, 8000]; // milliseconds
+const MAX_UNSHOWN = 3; // answers to one event that could not be shown
+// How high the photograph may be, as shares of the window and, in a frame, of the screen; and what
+// stands above and below it, in CSS pixels.
+const [MAX_HEIGHT, MAX_HEIGHT_FRAMED] = [0.72, 0.55];
+const AROUND = 190;
 const ZOOM_STEP = 1.4;
+const MIN_BOX = 3; // pixels of the photograph
+const BACKDROP_SIDE = 1600; // of a picture behind the cut-out, in pixels
+const STORED = "fctsfn-demo";
 
 const find = (selector) => element.querySelector(selector);
 const canvas = find(".stage");
 const frame = find(".frame");
+const drawing = find(".drawing");
 const stage = new Stage(
   canvas,
   { click: clicked, remove: markClicked },
   { isInScrollingPage: true },
 );
 
+const page = randomName(); // events of every page have names of their own
+const { key, isBack } = visitorKey();
 let photograph = null; // {number, width, height}
 let hasMask = false;
 let clicks = []; // [x, y, label]
 let suggestions = []; // the same
 let numObjects = 0;
-let canRedo = false;
+let possible = {}; // action → whether it can be carried out
 let label = 1;
 let view = "mask";
+let background = null; // of the cut-out: a plane of RGBA, or null for squares
+let boxStart = null; // the corner where a box is being drawn, {x, y}
 let laidOutWidth = 0; // of the frame
-let waiting = [];
-let underWay = null;
-let timer = null;
+let waiting = []; // events without an answer, the one that is under way first
+let isSending = false;
+let goOn = () => {}; // ends a pause
 let lastId = 0;
-let lastSerial = 0;
 
-// ---- To the server and back ---------------------------------------------------------------------
+// ---- Who this is ---------------------------------------------------------------------------------
+
+function randomName() {
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+}
+
+/** The key under which the server keeps this visitor's work. A page that is loaded again has the one
+ * it had; a copy of a tab that is still open gets its own. */
+function visitorKey() {
+  let kept = null;
+  try {
+    kept = JSON.parse(sessionStorage.getItem(STORED));
+  } catch {} // no storage here
+  const isBack = kept?.isFree === true;
+  return { key: isBack ? kept.key : randomName(), isBack };
+}
+
+function keepKey(isFree) {
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify({ key, isFree }));
+  } catch {} // no storage here: a reload begins anew
+}
+
+// ---- To the server and back ----------------------------------------------------------------------
 
 /** Send an event, after those that wait: {action: "click", x, y, label}, {action: "open", path,
- * name}, {action: "example", name}, {action: "remove click", index}, {action: "show", probability},
- * or an action alone. */
+ * name}, {action: "example", name}, {action: "remove click", index}, {action: "box", x0, y0, x1, y1},
+ * {action: "start mask", path, name}, {action: "rule", threshold, graphCut}, {action: "network",
+ * name}, {action: "show", probability}, {action: "next object", name}, or an action alone. */
 function act(event) {
-  if (waiting.length < MAX_WAITING) waiting.push(event);
+  if (waiting.length < MAX_WAITING) waiting.push({ ...event, key, id: `${page}-${++lastId}` });
   showMarks();
-  sendNext();
+  goOn();
+  send();
 }
 
-function sendNext() {
-  if (underWay || waiting.length === 0) return;
-  underWay = { ...waiting.shift(), id: ++lastId, photograph: photograph?.number };
-  timer = setTimeout(giveUp, ANSWER_SECONDS * 1000);
+async function send() {
+  if (isSending) return;
+  isSending = true;
   canvas.classList.add("busy");
-  showMarks();
-  trigger("act", underWay);
-}
-
-function giveUp() {
-  waiting = [];
-  settle();
-  say("The server did not answer. Check the connection, then try again.");
-}
-
-function failed(error) {
-  waiting = [];
-  settle();
-  say(`The answer could not be shown: ${error.message}. Please load the page again.`);
-}
-
-function settle() {
-  clearTimeout(timer);
-  underWay = null;
+  while (waiting.length > 0) {
+    const event = waiting[0];
+    const message = await carriedOut(event);
+    waiting = waiting.filter((other) => other !== event);
+    if (message && ["open", "example"].includes(event.action)) waiting = []; // they were for it
+    say(message);
+    showMarks();
+  }
+  isSending = false;
   canvas.classList.remove("busy");
-  showMarks();
 }
 
-async function receive(value) {
-  const isOwn = underWay !== null && value.answers === underWay.id;
-  if (value.serial > lastSerial) {
-    lastSerial = value.serial;
-    if ("photograph" in value) await show(value);
-    say(value.message);
+/** Have an event carried out and show what holds then, however often it must be sent. Returns the
+ * message for the visitor, or null. */
+async function carriedOut(event) {
+  let unshown = 0;
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    let answer;
+    try {
+      answer = await answerTo({ ...event, photograph: photograph?.number });
+    } catch {
+      say("The server does not answer. What you do is kept and sent again …");
+      await waitFor(pause);
+      continue;
+    }
+    if (answer.isToBeSentAgain) {
+      say(answer.message);
+      await waitFor(pause);
+      continue;
+    }
+    try {
+      if ("photograph" in answer) await show(answer);
+      return answer.message;
+    } catch (error) {
+      unshown++;
+      if (unshown === MAX_UNSHOWN) {
+        return `The answer could not be shown: ${error.message}. What you do next may show it.`;
+      }
+      say(`The answer could not be shown: ${error.message}. Asking again …`);
+      await waitFor(pause);
+    }
   }
-  if (isOwn) {
-    if (value.message) waiting = [];
-    settle();
-    sendNext();
-  }
+}
+
+function answerTo(event) {
+  const late = new Promise((_, reject) => setTimeout(reject, ANSWER_SECONDS * 1000));
+  return Promise.race([server.answer(event), late]);
+}
+
+/** Milliseconds; whatever the person does next ends it. */
+function waitFor(pause) {
+  return new Promise((resolve) => {
+    goOn = resolve;
+    setTimeout(resolve, pause);
+  });
 }
 
 /** Take over what the server says holds now, all at once when all of it is decoded. */
@@ -96,19 +156,22 @@ async function show(value) {
   photograph = value.photograph;
   hasMask = Boolean(mask);
   clicks = value.clicks ?? [];
-  canRedo = value.canRedo ?? false;
   numObjects = value.numObjects ?? 0;
-  if (picture) {
-    suggestions = value.suggestions;
-    waiting = [];
-  }
+  possible = {
+    undo: value.canUndo,
+    redo: value.canRedo,
+    reset: value.canReset,
+    "next object": hasMask,
+    "remove object": numObjects > 0,
+  };
+  if (picture) suggestions = value.suggestions;
   if (picture || photograph === null) layOut();
   if (picture) stage.setPhotograph(picture, photograph);
   // Finished objects are sent when they change.
   const changed = "objects" in value ? { others } : {};
-  stage.show({ mask, probability, object: numObjects, ...changed });
-  showMarks();
+  stage.show({ mask, probability, object: numObjects, background, ...changed });
   find(".status").textContent = value.status ?? "No photograph yet.";
+  if (waiting.length <= 1) showSettings(value.settings);
   enable();
 }
 
@@ -145,18 +208,12 @@ function say(message) {
 }
 
 function enable() {
-  const possible = {
-    undo: clicks.length > 0,
-    redo: canRedo,
-    reset: clicks.length > 0,
-    "next object": hasMask,
-    "remove object": numObjects > 0,
-  };
-  for (const [action, isPossible] of Object.entries(possible)) {
-    find(`[data-action="${action}"]`).disabled = !isPossible;
+  for (const button of element.querySelectorAll("[data-action]")) {
+    button.disabled = !possible[button.dataset.action];
   }
   find(".suggest").hidden = nextSuggestion() === null;
-  for (const button of element.querySelectorAll("[data-zoom]")) button.disabled = !photograph;
+  const needPhotograph = element.querySelectorAll("[data-zoom], .draw-box, .file.mask");
+  for (const control of needPhotograph) control.disabled = photograph === null;
 }
 
 /** The suggested click that comes next, or null. */
@@ -164,7 +221,7 @@ function nextSuggestion() {
   return numObjects === 0 ? (suggestions[clicks.length] ?? null) : null;
 }
 
-// ---- On the canvas ------------------------------------------------------------------------------
+// ---- On the canvas -------------------------------------------------------------------------------
 
 /** Give the canvas the photograph's shape, as large as fits. */
 function layOut() {
@@ -184,8 +241,10 @@ function layOut() {
  * is a share of the screen's.
  */
 function maxHeight() {
-  const isFramed = window.self !== window.top;
-  return MAX_HEIGHT * (isFramed ? screen.availHeight : window.innerHeight);
+  if (window.self !== window.top) return MAX_HEIGHT_FRAMED * screen.availHeight;
+  const { innerHeight, innerWidth } = window;
+  const isNarrow = innerWidth < innerHeight; // then what is around lies below
+  return Math.min(MAX_HEIGHT * innerHeight, isNarrow ? Infinity : innerHeight - AROUND);
 }
 
 /** Clicks, those that are not answered yet, and the suggested one. */
@@ -194,7 +253,7 @@ function showMarks() {
   const suggestion = nextSuggestion();
   stage.show({
     clicks: clicks.map(mark),
-    pending: [underWay, ...waiting].filter((event) => event?.action === "click"),
+    pending: waiting.filter((event) => event.action === "click"),
     suggestion: suggestion && mark(suggestion),
   });
 }
@@ -209,10 +268,57 @@ function clickAt(x, y, label) {
 
 function markClicked(index) {
   // What is under way may change the clicks' numbers.
-  if (!underWay) act({ action: "remove click", index });
+  if (waiting.length === 0) act({ action: "remove click", index });
 }
 
-// ---- What a person does -------------------------------------------------------------------------
+// ---- A box to start from -------------------------------------------------------------------------
+
+/** Lay what takes the pointer over the photograph, or take it away. */
+function drawBox(isOn) {
+  find(".draw-box").setAttribute("aria-pressed", isOn);
+  drawing.hidden = !isOn;
+  find(".box").hidden = true;
+  boxStart = null;
+  const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = canvas;
+  Object.assign(drawing.style, {
+    left: `${offsetLeft}px`,
+    top: `${offsetTop}px`,
+    width: `${offsetWidth}px`,
+    height: `${offsetHeight}px`,
+  });
+  if (isOn) find(".status").textContent = "Drag a box around the object.";
+}
+
+/** The pixel of the photograph under a pointer. */
+function pixelUnder({ clientX, clientY }) {
+  const [first, next] = [stage.positionOf(0, 0), stage.positionOf(1, 1)];
+  const inside = (value, length) => Math.min(Math.max(Math.round(value), 0), length - 1);
+  return {
+    x: inside((clientX - first.x) / (next.x - first.x), photograph.width),
+    y: inside((clientY - first.y) / (next.y - first.y), photograph.height),
+  };
+}
+
+function showBox(from, to) {
+  const around = drawing.getBoundingClientRect();
+  const [a, b] = [stage.positionOf(from.x, from.y), stage.positionOf(to.x, to.y)];
+  find(".box").hidden = false;
+  Object.assign(find(".box").style, {
+    left: `${Math.min(a.x, b.x) - around.left}px`,
+    top: `${Math.min(a.y, b.y) - around.top}px`,
+    width: `${Math.abs(a.x - b.x)}px`,
+    height: `${Math.abs(a.y - b.y)}px`,
+  });
+}
+
+function boxDrawn(from, to) {
+  drawBox(false);
+  const [x0, x1] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
+  const [y0, y1] = [Math.min(from.y, to.y), Math.max(from.y, to.y)];
+  if (Math.min(x1 - x0, y1 - y0) >= MIN_BOX) act({ action: "box", x0, y0, x1, y1 });
+}
+
+// ---- What a person does --------------------------------------------------------------------------
 
 function choose(sign) {
   label = sign;
@@ -228,28 +334,105 @@ function chooseView(name) {
   const [had, needs] = [view, name].map((one) => one === "probability");
   if (had !== needs) act({ action: "show", probability: needs });
   view = name;
+  find(".legend").hidden = view !== "probability";
+  find(".behind").hidden = view !== "cutout";
   stage.show({ mode: view });
 }
 
-function chooseOpacity(percent) {
-  stage.opacity = percent / 100;
+async function chooseBackground() {
+  const kind = find("select.background").value;
+  const colour = find(".colour");
+  colour.hidden = kind !== "colour";
+  if (kind === "picture") {
+    find(".backdrop").click(); // what it brings is shown by `showBackdrop`
+    return;
+  }
+  const rgb = colour.value.match(/[0-9a-f]{2}/g).map((byte) => parseInt(byte, 16));
+  background =
+    kind === "squares" ? null : planeOfPixels(Uint8ClampedArray.of(...rgb, 255), 1, 1);
+  stage.show({ background });
+}
+
+/** Lay another picture behind the cut-out; it stays in the browser. */
+async function showBackdrop(file) {
+  if (!file || photograph === null) return;
+  try {
+    const bitmap = await createImageBitmap(file);
+    const scale = Math.min(1, BACKDROP_SIDE / Math.max(photograph.width, photograph.height));
+    const [width, height] = [photograph.width, photograph.height].map((side) =>
+      Math.max(1, Math.round(side * scale)),
+    );
+    const context = new OffscreenCanvas(width, height).getContext("2d");
+    const cover = Math.max(width / bitmap.width, height / bitmap.height);
+    const [across, down] = [cover * bitmap.width, cover * bitmap.height];
+    context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
+    const { data } = context.getImageData(0, 0, width, height);
+    background = planeOfPixels(data, width, height);
+    stage.show({ background });
+  } catch {
+    say(`${file.name} is no picture that this browser shows.`);
+  }
+}
+
+/** @param {Uint8ClampedArray} data RGBA [height, width, 4] */
+function planeOfPixels(data, width, height) {
+  return { data: new Uint32Array(data.slice().buffer), width, height };
+}
+
+function showSettings({ network, threshold, graphCut, probability }) {
+  find(".network").value = network;
+  find(".threshold").value = threshold;
+  find(".threshold-value").textContent = Number(threshold).toFixed(2);
+  find(".graph-cut").checked = graphCut;
+  if (probability && view !== "probability") {
+    view = "probability";
+    chooseView(view);
+  }
+}
+
+function rule() {
+  const threshold = Number(find(".threshold").value);
+  find(".threshold-value").textContent = threshold.toFixed(2);
+  // Of those that are not under way, the last one counts.
+  waiting = waiting.filter((event, i) => i === 0 || event.action !== "rule");
+  act({ action: "rule", threshold, graphCut: find(".graph-cut").checked });
 }
 
 function suggest() {
   const suggestion = nextSuggestion();
-  if (suggestion && !underWay) clickAt(...suggestion);
+  if (suggestion && waiting.length === 0) clickAt(...suggestion);
 }
 
-async function open(file) {
+/** Send a file and have it opened: as the photograph, or as the mask to start from. */
+async function open(file, action = "open") {
   if (!file) return;
   find(".status").textContent = `Sending ${file.name} …`;
   say(null);
+  // A name of its own on the server, where it is deleted once it is read.
+  const [ending] = file.name.match(/\.\w{1,5}$/) ?? [""];
   try {
-    const { path } = await upload(file);
-    act({ action: "open", path, name: file.name });
+    const { path } = await upload(new File([file], randomName() + ending, { type: file.type }));
+    act({ action, path, name: file.name });
   } catch (error) {
     find(".status").textContent = "Nothing was opened.";
-    say(`${file.name} could not be sent: ${error.message}. Photographs may have 50 MB.`);
+    say(`${file.name} could not be sent: ${error.message}. Files may have 50 MB.`);
+  }
+}
+
+/** What the canvas shows, to another app, or to the clipboard where there is no such thing. */
+async function share() {
+  if (photograph === null) return say("There is no photograph yet. Open one, or choose an example.");
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  const file = new File([blob], "clicked.png", { type: blob.type });
+  try {
+    if (navigator.canShare?.({ files: [file] })) {
+      await navigator.share({ files: [file] });
+    } else {
+      await navigator.clipboard.write([new ClipboardItem({ [blob.type]: blob })]);
+      find(".status").textContent = "The picture is in the clipboard: paste it where you like.";
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") say("This browser does not share pictures. Download it.");
   }
 }
 
@@ -262,10 +445,12 @@ const SHORTCUTS = {
   p: () => choose(1),
   n: () => choose(0),
   s: suggest,
+  b: () => photograph && drawBox(drawing.hidden),
   v: () => {
     const views = [...find("select.view").options].map((option) => option.value);
     chooseView(views[(views.indexOf(view) + 1) % views.length]);
   },
+  escape: () => drawBox(false),
   "+": () => stage.zoom(ZOOM_STEP),
   "=": () => stage.zoom(ZOOM_STEP),
   "-": () => stage.zoom(1 / ZOOM_STEP),
@@ -275,30 +460,33 @@ const SHORTCUTS = {
 const CTRL_SHORTCUTS = { z: () => press("undo"), y: () => press("redo") };
 
 function press(action) {
-  const button = find(`[data-action="${action}"]`);
-  if (!button.disabled) act({ action });
+  // What is under way may make it possible.
+  if (!possible[action] && waiting.length === 0) return;
+  act(action === "next object" ? { action, name: find(".name").value } : { action });
 }
 
-function isTyping(target) {
-  return target.closest("input:not([type=range]):not([type=checkbox]), textarea, select") !== null;
+/** Whether keys are for where the person is: texts take all, choices those without Ctrl. */
+function isTyping(target, hasCtrl) {
+  const texts = "input[type=text], input[type=search], input[type=number], textarea";
+  return target.closest(hasCtrl ? texts : `${texts}, select`) !== null;
 }
 
 function shortcut(event) {
-  if (!element.isConnected) return document.removeEventListener("keydown", shortcut);
-  if (event.altKey || isTyping(event.target)) return;
+  if (!element.isConnected) return document.removeEventListener("keydown", shortcut, true);
   const hasCtrl = event.ctrlKey || event.metaKey;
-  const key = event.key.toLowerCase();
-  const isRedo = hasCtrl && event.shiftKey && key === "z";
-  const run = (hasCtrl ? CTRL_SHORTCUTS : SHORTCUTS)[isRedo ? "y" : key];
+  if (event.altKey || isTyping(event.target, hasCtrl)) return;
+  const name = event.key.toLowerCase();
+  const isRedo = hasCtrl && event.shiftKey && name === "z";
+  const run = (hasCtrl ? CTRL_SHORTCUTS : SHORTCUTS)[isRedo ? "y" : name];
   if (run) {
     event.preventDefault();
     run();
   }
 }
 
-document.addEventListener("keydown", shortcut);
+document.addEventListener("keydown", shortcut, true);
 for (const button of element.querySelectorAll("[data-action]")) {
-  button.addEventListener("click", () => act({ action: button.dataset.action }));
+  button.addEventListener("click", () => press(button.dataset.action));
 }
 for (const button of element.querySelectorAll("[role=radio]")) {
   button.addEventListener("click", () => choose(Number(button.dataset.label)));
@@ -309,15 +497,53 @@ for (const button of element.querySelectorAll("[role=radio]")) {
   });
 }
 for (const button of element.querySelectorAll("[data-example]")) {
-  button.addEventListener("click", () => act({ action: "example", name: button.dataset.example }));
+  const { example, width, height } = button.dataset;
+  button.addEventListener("click", (event) => {
+    act({ action: "example", name: example });
+    // On the large pictures of the empty page, a click is a click on the object.
+    if (!width || event.detail === 0) return;
+    const box = button.firstElementChild.getBoundingClientRect();
+    const share = (value, start, length) => Math.min(Math.max((value - start) / length, 0), 0.999);
+    const x = Math.floor(share(event.clientX, box.left, box.width) * width);
+    const y = Math.floor(share(event.clientY, box.top, box.height) * height);
+    clickAt(x, y, 1);
+  });
+}
+for (const button of element.querySelectorAll("[data-save]")) {
+  const { save: kind } = button.dataset;
+  button.addEventListener("click", () => trigger("save", { key, kind, name: find(".name").value }));
+}
+for (const [selector, use] of [
+  [".photo", (file) => open(file)],
+  [".mask", (file) => open(file, "start mask")],
+  [".backdrop", showBackdrop],
+]) {
+  find(`.file${selector}`).addEventListener("change", (event) => {
+    use(event.target.files[0]);
+    event.target.value = ""; // so that the same file can be opened again
+  });
 }
 find(".suggest").addEventListener("click", suggest);
+find(".share").addEventListener("click", share);
+find(".draw-box").addEventListener("click", () => drawBox(drawing.hidden));
 find("select.view").addEventListener("change", (event) => chooseView(event.target.value));
-find("input.opacity").addEventListener("input", (event) => chooseOpacity(event.target.value));
-find(".file").addEventListener("change", (event) => {
-  open(event.target.files[0]);
-  event.target.value = ""; // so that the same file can be opened again
+find("select.background").addEventListener("change", chooseBackground);
+find(".colour").addEventListener("input", chooseBackground);
+find(".opacity").addEventListener("input", (event) => {
+  stage.opacity = event.target.value / 100;
 });
+find(".network").addEventListener("change", (event) =>
+  act({ action: "network", name: event.target.value }),
+);
+for (const control of [find(".threshold"), find(".graph-cut")]) {
+  control.addEventListener("change", rule);
+}
+drawing.addEventListener("pointerdown", (event) => {
+  drawing.setPointerCapture(event.pointerId);
+  boxStart = pixelUnder(event);
+});
+drawing.addEventListener("pointermove", (event) => boxStart && showBox(boxStart, pixelUnder(event)));
+drawing.addEventListener("pointerup", (event) => boxStart && boxDrawn(boxStart, pixelUnder(event)));
 frame.addEventListener("dragover", (event) => {
   event.preventDefault();
   frame.classList.add("dropping");
@@ -337,12 +563,15 @@ for (const button of element.querySelectorAll("[data-zoom]")) {
 }
 // Its height follows the photograph's; only another width lays out anew.
 new ResizeObserver(() => frame.clientWidth !== laidOutWidth && layOut()).observe(frame);
+window.addEventListener("pagehide", () => keepKey(true));
+window.addEventListener("pageshow", () => keepKey(false));
+window.addEventListener("online", () => goOn());
+keepKey(false);
+const stops = PROBABILITY_COLOURS.map((rgb) => `rgb(${rgb.join(" ")})`);
+find(".scale").style.background = `linear-gradient(to right, ${stops.join(", ")})`;
 choose(1);
-chooseView(find("select.view").value);
-chooseOpacity(find("input.opacity").value);
-let received = Promise.resolve();
-watch("value", () => {
-  const value = props.value;
-  // One after the other, in order; what cannot be shown must not keep back what follows.
-  received = received.then(() => receive(value)).catch(failed);
-});
+view = find("select.view").value; // which a browser may have kept over a reload
+chooseView(view);
+stage.opacity = find(".opacity").value / 100;
+trigger("arrive", { key });
+if (isBack) act({ action: "look" });

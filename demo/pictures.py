@@ -23,7 +23,7 @@ VIEW_SIDE = 1600
 PROBABILITY_SIDE = 640
 # Steps from 0 to 1 in which a probability is sent: with all 255 it would be twice as long.
 PROBABILITY_STEPS = 51
-THUMBNAIL_SIDE = 160
+THUMBNAIL_SIDE = 480
 JPEG_QUALITY = 88
 # zlib's levels: of a mask, 9 saves a tenth of a few kilobytes and takes ten times as long; a
 # probability, which is sent only where it is looked at, is a third shorter with 6.

@@ -1,7 +1,7 @@
-"""What each visitor of the demo has open, and the limits under which all of them share one machine.
+"""What each visitor of the demo has open, and the limits under which all share one machine.
 
-One network per preset serves everybody; a visitor has a `Predictor` of their own over it, so that
-nobody sees another's photograph, clicks or mask. Nothing here knows of Gradio.
+One network per preset serves everybody; a visitor has a `Predictor` of their own over it
+(`work.py`), so that nobody sees another's photograph, clicks or mask. Nothing here knows of Gradio.
 """
 
 from __future__ import annotations
@@ -9,29 +9,37 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
+import cv2
 import numpy as np
+from grabcut import GrabCutPredictor
+from work import FinishedObject, Photograph, Work
 
-from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.clicks.click import Click, clicks_from_points
+from fctsfn_tf.clicks.click_maps import DISKS_AND_PREVIOUS
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import sha256_of
 from fctsfn_tf.images.annotation_files import coco_json
-from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import read_image
+from fctsfn_tf.images.mask_files import read_mask
 from fctsfn_tf.images.png_files import cutout_png, index_png, mask_png
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.engine import Engine
 from fctsfn_tf.predict.predictor import Prediction, Predictor
 from fctsfn_tf.predict.preset_engine import load_engine
-from fctsfn_tf.predict.preset_files import preset_names
+from fctsfn_tf.predict.preset_files import preset_config, preset_names
 
 MEGAPIXEL = 1_000_000
+MEGABYTE = 1_000_000
 MAX_NAME_LENGTH = 60
+# Photographs that a visitor can go back to by undoing that another one was opened.
+MAX_EARLIER = 2
+# The method beside the presets.
+GRABCUT = "grabcut"
 
 
 @dataclass(frozen=True)
@@ -39,26 +47,34 @@ class Limits:
     """What a visitor, and all together, may take; for a free Space of 2 cores and 16 GB.
 
     Attributes:
-        photograph_pixels: of one photograph; 25 megapixels are what current phones take. A visitor
-            then takes at most 0.5 GB (14 bytes a pixel for the `Predictor`, one for the mask, an
-            eighth per object, and 0.6 MB per click).
-        total_pixels: of all open photographs together; beyond that, the one that was left alone
-            for longest is put away. 3 GB.
-        sessions: visitors with an open photograph, again with the oldest put away.
+        photograph_pixels: of one photograph; 25 megapixels are what current phones take. It takes
+            at most 14 bytes a pixel while it is clicked, and 9 while it waits for the next click.
+        awake_pixels: of the photographs that are kept ready together; the others sleep, the one
+            that was left alone for longest first, and take the bytes of their file, of their masks
+            and 0.6 MB a click. It takes a second to wake 24 megapixels.
+        total_bytes: that sleeping photographs take together.
+        sessions: visitors with an open photograph.
+        busy_seconds: a visitor who was here within this keeps the photograph whatever comes. Beyond
+            total_bytes and sessions, the one who was away for longest gives room; where all are
+            busy, whoever comes is asked to come later.
         clicks: on one object.
         objects: in one photograph.
         idle_seconds: after which a photograph is put away.
+        left_seconds: the same once its page was closed; time enough to load the page again.
         running: pieces of work at once; the network uses both cores by itself.
         waiting: pieces of work that may wait for their turn.
         waiting_per_session: the same for one visitor.
     """
 
     photograph_pixels: int = 25 * MEGAPIXEL
-    total_pixels: int = 200 * MEGAPIXEL
-    sessions: int = 40
+    awake_pixels: int = 60 * MEGAPIXEL
+    total_bytes: int = 500 * MEGABYTE
+    sessions: int = 200
+    busy_seconds: float = 2 * 60
     clicks: int = 100
     objects: int = 50
     idle_seconds: float = 15 * 60
+    left_seconds: float = 10
     running: int = 2
     waiting: int = 30
     waiting_per_session: int = 3
@@ -92,138 +108,168 @@ class Turn:
 
 
 class Networks:
-    """The networks of the presets, each loaded at its first use and then shared."""
+    """The networks of the presets, each loaded at its first use and then shared; and GrabCut."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loaded: dict[str, tuple[Engine, PredictorConfig]] = {}
 
-    def predictor(self, preset: str) -> Predictor:
+    def names(self) -> list[str]:
+        """What `predictor` takes."""
+        return [*preset_names(), GRABCUT]
+
+    def threshold(self, name: str) -> float:
+        """At which the mask of a network is meant to be cut off."""
+        return (
+            GrabCutPredictor.config.threshold if name == GRABCUT else preset_config(name).threshold
+        )
+
+    def reads_masks(self, name: str) -> bool:
+        """Whether a network can start from a mask."""
+        return name != GRABCUT and preset_config(name).click_encoding == DISKS_AND_PREVIOUS
+
+    def predictor(self, name: str) -> Predictor | GrabCutPredictor:
         """A new `Predictor` over the network of a shipped preset, which makes no graph cut itself.
 
         Raises:
             InputError: no such preset.
         """
         # Names alone: a path or an address from a visitor must not be followed.
-        if preset not in preset_names():
+        if name not in self.names():
             raise InputError(
-                f"The preset must be one of {', '.join(preset_names())}. Received {preset!r:.60}."
+                f"The preset must be one of {', '.join(self.names())}. Received {name!r:.60}."
             )
+        if name == GRABCUT:
+            return GrabCutPredictor()
         with self._lock:
-            if preset not in self._loaded:
-                self._loaded[preset] = load_engine(preset)
-            engine, config = self._loaded[preset]
+            if name not in self._loaded:
+                self._loaded[name] = load_engine(name)
+            engine, config = self._loaded[name]
         return Predictor(engine, replace(config, graph_cut=False))
 
-    def warm_up(self, preset: str) -> None:
+    def warm_up(self, name: str) -> None:
         """Load a network before anybody waits for it."""
-        predictor = self.predictor(preset)
+        predictor = self.predictor(name)
         predictor.set_image(np.zeros((240, 320, 3), np.uint8))
-        predictor.add_click(160, 120, 1)
-
-
-@dataclass(frozen=True)
-class Photograph:
-    """The file that is open.
-
-    Attributes:
-        path: where it lay; it may be gone since.
-        digest: SHA-256 of its bytes.
-        number: differs from that of every other photograph opened by anybody since the start.
-    """
-
-    path: Path
-    digest: str
-    number: int
-
-
-class FinishedObject(NamedTuple):
-    name: str
-    packed_mask: np.ndarray  # np.packbits of the mask, an eighth of a byte per pixel
+        predictor.predict([(160, 120)], [1])
 
 
 class Session:
-    """A photograph, the object being clicked, and the objects finished before it.
+    """What a visitor has open: a photograph, and those before it that undoing leads back to.
 
     Serves one thread at a time; `SessionStore.use` sees to that.
     """
 
     _numbers = iter(range(1, 2**62))
 
-    def __init__(self, networks: Networks, limits: Limits, preset: str) -> None:
-        self.preset = preset
-        self.photograph: Photograph | None = None
-        self.objects: list[FinishedObject] = []
+    def __init__(
+        self,
+        networks: Networks,
+        limits: Limits,
+        preset: str,
+        admit: Callable[[int], None] = lambda num_bytes: None,
+    ) -> None:
+        """
+        Args:
+            admit: is called with the bytes of a photograph before it is opened; an InputError of
+                its refuses it.
+        """
+        self.threshold = networks.threshold(preset)
+        self.graph_cut = False
+        self.shows_probability = False  # kept for the page
+        self.last_event: str | None = None  # that was carried out; kept for the page
         self._networks = networks
         self._limits = limits
-        self._predictor = networks.predictor(preset)
-        self.threshold = self._predictor.config.threshold
-        self.graph_cut = False
-        self.encode_seconds = 0.0  # that reading the photograph took
-        self.shows_probability = False  # kept for the page
-        self._mask: np.ndarray | None = None
-        self._num_undone = 0
+        self._admit = admit
+        self._preset = preset  # of the next photograph
+        self._works: list[
+            Work
+        ] = []  # oldest first; behind `_present` those whose opening was undone
+        self._present = -1
 
     # ---- What holds now ------------------------------------------------------------------------
 
     @property
-    def image(self) -> np.ndarray:
-        """The photograph, (H, W, 3) uint8 RGB."""
-        return self._predictor.image
+    def photograph(self) -> Photograph | None:
+        """That is open."""
+        return self._work.photograph if self._works else None
 
     @property
-    def num_pixels(self) -> int:
-        """Of the open photograph; 0 without one."""
-        return 0 if self.photograph is None else self.image.shape[0] * self.image.shape[1]
+    def preset(self) -> str:
+        """The name of the network."""
+        return self._work.preset if self._works else self._preset
+
+    @property
+    def image(self) -> np.ndarray:
+        """The photograph, (H, W, 3) uint8 RGB."""
+        return self._opened().image
+
+    @property
+    def encode_seconds(self) -> float:
+        """That reading the photograph took."""
+        return self._opened().encode_seconds
 
     @property
     def clicks(self) -> tuple[Click, ...]:
         """On the present object, oldest first."""
-        return self._predictor.clicks if self.photograph else ()
+        return self._work.clicks if self._works else ()
+
+    @property
+    def objects(self) -> tuple[FinishedObject, ...]:
+        """Finished before the present one."""
+        return self._work.objects if self._works else ()
+
+    @property
+    def starts_from_mask(self) -> bool:
+        """Whether the present object started from a mask."""
+        return bool(self._works) and self._work.starts_from_mask
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back; opening a photograph over another one is one."""
+        return bool(self._works) and (self._work.can_undo or self._present > 0)
 
     @property
     def can_redo(self) -> bool:
-        """Whether a click was undone that `redo` makes again."""
-        return self._num_undone > 0
+        """Whether a step was taken back that `redo` makes again."""
+        return bool(self._works) and (self._work.can_redo or self._present < len(self._works) - 1)
 
     @property
     def prediction(self) -> Prediction | None:
         """Of the present object, as the predictor gave it."""
-        return self._predictor.prediction if self.photograph else None
+        return self._work.prediction if self._works else None
 
     @property
     def mask(self) -> np.ndarray | None:
         """Of the present object, bool (H, W), under the visitor's threshold or graph cut."""
-        prediction = self.prediction
-        if prediction is None:
-            return None
-        if self._mask is None:
-            if self.graph_cut:
-                self._mask = graph_cut(prediction.probability, self.image, self.clicks)
-            else:
-                self._mask = prediction.probability > self.threshold
-        return self._mask
+        return self._work.mask(self.threshold, self.graph_cut) if self._works else None
 
     def object_masks(self) -> list[np.ndarray]:
         """The finished objects' masks, each bool (H, W)."""
-        height, width = self.image.shape[:2]
-        return [
-            np.unpackbits(one.packed_mask, count=height * width).reshape(height, width).view(bool)
-            for one in self.objects
-        ]
+        return self._opened().object_masks()
 
     # ---- What the visitor does -----------------------------------------------------------------
 
-    def open(self, path: str | Path) -> None:
-        """Start on the photograph in a file; clicks and objects of the one before are forgotten.
+    def open(self, path: str | Path, name: str | None = None, example: str | None = None) -> None:
+        """Start on the photograph in a file. Undoing leads back to the one before.
+
+        Args:
+            path: of the file, which is not needed afterwards.
+            name: of the photograph; that of the file where None.
+            example: see `Photograph`.
 
         Raises:
-            InputError: it cannot be read or is too large. What was open stays.
+            InputError: it cannot be read or is too large, or there is no room for it just now. What
+                was open stays.
         """
+        path = Path(path)
+        name = _short(name or "") or path.name
+        self._admit(path.stat().st_size if path.is_file() else 0)
         try:
             image = read_image(path)
         except InputError as error:  # where it lies on this machine is nobody's business
-            raise InputError(str(error).replace(str(path), Path(path).name)) from None
+            told = str(error).replace(str(path), path.name).replace(path.name, name)
+            raise InputError(told) from None
         height, width = image.shape[:2]
         if height * width > self._limits.photograph_pixels:
             raise InputError(
@@ -231,34 +277,34 @@ class Session:
                 f"here. Scale it down, or use the package on your own machine. Received "
                 f"{width} × {height}."
             )
-        digest = sha256_of(path)
-        started = time.perf_counter()
-        # Its own Predictor for each photograph: visitors are served by whichever thread is free.
-        predictor = self._networks.predictor(self.preset)
-        predictor.set_image(image)
-        self._predictor = predictor
-        self.encode_seconds = time.perf_counter() - started
-        self.photograph = Photograph(Path(path), digest, next(self._numbers))
-        self.objects = []
-        self._clicks_changed()
+        number = next(self._numbers)
+        content, size = path.read_bytes(), (height, width)
+        photograph = Photograph(name, content, sha256_of(path), number, size, example)
+        work = Work(photograph, image, self.preset, self._networks.predictor)
+        self.sleep()
+        if self._works:
+            self._work.forget_future()
+        earlier = self._works[: self._present + 1][-MAX_EARLIER:]
+        self._works, self._present = [*earlier, work], len(earlier)
 
-    def open_once(self, path: str | Path) -> None:
+    def open_once(self, path: str | Path, name: str | None = None) -> None:
         """`open`, unless the same file is open already; then its clicks and features stay."""
         if self.photograph is None or self.photograph.digest != sha256_of(path):
-            self.open(path)
+            self.open(path, name)
+            self._works, self._present = self._works[-1:], 0  # a program does not go back
 
     def click(self, x: float, y: float, label: int) -> None:
         """One more click on the present object; see `Predictor.add_click`."""
-        self._check_photograph()
+        work = self._opened()
         self._check_number(len(self.clicks) + 1)
-        if not self.clicks and label == 0:
+        if work.prediction is None and label == 0:
             raise InputError("Click on the object first, then on what does not belong to it.")
-        self._predictor.add_click(x, y, label)
-        self._clicks_changed()
+        (click,) = clicks_from_points([(x, y)], [label], *work.photograph.size)
+        work.set_clicks((*self.clicks, click))
 
     def set_clicks(self, points: list, labels: list) -> None:
         """These clicks instead of the present ones; see `Predictor.predict`."""
-        self._check_photograph()
+        work = self._opened()
         for given in (points, labels):
             if not isinstance(given, list):
                 raise InputError(
@@ -266,42 +312,84 @@ class Session:
                     f"Received {type(given).__name__}."
                 )
             self._check_number(len(given))
-        self._predictor.predict(points, labels)
-        self._clicks_changed()
+        clicks = clicks_from_points(points, labels, *work.photograph.size)
+        if not clicks and work.prediction is None:
+            raise InputError(
+                "A mask needs a click. Give at least one point on the object. Received none."
+            )
+        work.set_clicks(clicks)
 
     def remove_click(self, index: int) -> None:
-        """Take one click out, whichever it is.
-
-        Raises:
-            InputError: there is no such click, or a negative one would become the first.
-        """
-        kept = list(self.clicks)
-        if not 0 <= index < len(kept):
-            raise InputError("This click is gone already. Choose one of those shown.")
-        if index == len(kept) - 1:
-            self.undo()
-            return
-        del kept[index]
-        self._predictor.predict(*_points_and_labels(kept))
-        self._clicks_changed()
+        """Take one click out, whichever it is; see `Work.remove_click`."""
+        self._opened().remove_click(index)
 
     def undo(self) -> None:
-        """Take the latest click back."""
-        self._check_photograph()
-        self._predictor.undo()
-        self._clicks_changed(self._num_undone + 1)
+        """Take the latest step back, whatever it was."""
+        work = self._opened()
+        if work.can_undo or self._present == 0:
+            work.undo()
+        else:
+            self._go_to(self._present - 1)
 
     def redo(self) -> None:
-        """Make the latest undone click again."""
-        self._check_photograph()
-        self._predictor.redo()
-        self._clicks_changed(self._num_undone - 1)
+        """Make the latest step again that was undone."""
+        work = self._opened()
+        if work.can_redo or self._present == len(self._works) - 1:
+            work.redo()
+        else:
+            self._go_to(self._present + 1)
 
     def reset(self) -> None:
         """Forget the clicks on the present object."""
-        self._check_photograph()
-        self._predictor.reset()
-        self._clicks_changed()
+        self._opened().reset()
+
+    def start_from_mask(self, path: str | Path, name: str | None = None) -> None:
+        """Start the present object from the mask in a file.
+
+        Raises:
+            InputError: see `mask_files.read_mask`, `Predictor.set_mask`.
+        """
+        path = Path(path)
+        work = self._opened()
+        try:
+            mask = read_mask(path, *work.photograph.size)
+        except InputError as error:
+            told = str(error).replace(str(path), path.name)
+            raise InputError(told.replace(path.name, _short(name or "") or path.name)) from None
+        work.start_from(mask, ())
+
+    def start_from_box(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        """Start the present object from a box around it.
+
+        A network that reads a mask starts from the ellipse in the box; then comes a click in the
+        middle and one beside each side. Chosen on photographs of training sets, out of several ways
+        with and without a mask, its shape the box's or GrabCut's, and clicks on either side.
+
+        Raises:
+            InputError: no numbers, no area, or beyond the photograph.
+        """
+        work = self._opened()
+        height, width = work.photograph.size
+        corners = clicks_from_points([(x0, y0), (x1, y1)], [1, 1], height, width)
+        (top, left), (bottom, right) = (click.pixel for click in corners)
+        if left >= right or top >= bottom:
+            raise InputError("A box must have an area. Drag from one corner to the opposite one.")
+        col, row = (left + right) // 2, (top + bottom) // 2
+        across, down = (right - left) // 8 + 2, (bottom - top) // 8 + 2
+        beside = [(left - across, row), (right + across, row), (col, top - down)]
+        beside.append((col, bottom + down))
+        inside = [(x, y) for x, y in beside if 0 <= x < width and 0 <= y < height]
+        clicks = clicks_from_points([(col, row), *inside], [1] + [0] * len(inside), height, width)
+        mask = np.zeros((height, width), np.uint8)
+        radii = max(1, (right - left) // 2), max(1, (bottom - top) // 2)
+        cv2.ellipse(mask, (col, row), radii, 0, 0, 360, 1, cv2.FILLED)
+        work.start_from(
+            mask.view(bool) if self._networks.reads_masks(self.preset) else None, clicks
+        )
+
+    def start_over(self) -> None:
+        """Forget all objects and clicks."""
+        self._opened().start_over()
 
     def next_object(self, name: str) -> None:
         """Keep the present mask under a name and start on another object.
@@ -315,15 +403,11 @@ class Session:
                 f"A photograph may have {self._limits.objects} objects here. Download these, then "
                 "open the photograph again for others."
             )
-        self.objects.append(FinishedObject(_short(name), np.packbits(mask)))
-        self.reset()
+        self._work.finish(_short(name), mask)
 
     def remove_object(self) -> None:
         """Drop the latest finished object."""
-        self._check_photograph()
-        if not self.objects:
-            raise InputError("There is no finished object to remove. “Next object” finishes one.")
-        self.objects.pop()
+        self._opened().remove_object()
 
     def set_rule(self, threshold: float, graph_cut: bool) -> None:
         """How the mask is made of the probability from now on, the present one too.
@@ -331,14 +415,14 @@ class Session:
         Raises:
             InputError: a threshold outside of [0, 1), or PyMaxflow is not installed.
         """
-        if not isinstance(threshold, int | float) or not 0 <= threshold < 1:
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+            raise InputError(f"The threshold must be a number. Received {threshold!r:.40}.")
+        if not 0 <= threshold < 1:
             raise InputError(f"The threshold must lie in [0, 1). Received {threshold!r:.40}.")
         if not isinstance(graph_cut, bool):
             raise InputError(f"`graph_cut` must be true or false. Received {graph_cut!r:.40}.")
-        if (threshold, graph_cut) == (self.threshold, self.graph_cut):
-            return
         before = self.threshold, self.graph_cut
-        self.threshold, self.graph_cut, self._mask = threshold, graph_cut, None
+        self.threshold, self.graph_cut = threshold, graph_cut
         try:
             self.mask  # noqa: B018 (made now, so that a rule that cannot be used does not stay)
         except InputError:
@@ -349,13 +433,11 @@ class Session:
         """Another network: reads the photograph anew and makes the same clicks again."""
         if preset == self.preset:
             return
-        predictor = self._networks.predictor(preset)
-        if self.photograph:
-            predictor.set_image(self.image)
-            if self.clicks:
-                predictor.predict(*_points_and_labels(self.clicks))
-        self._predictor, self.preset = predictor, preset
-        self._clicks_changed()
+        if self._works:
+            self._work.set_preset(preset)
+        else:
+            self._networks.predictor(preset)  # refuses a name that is none
+        self._preset = preset
 
     # ---- What the visitor takes along ----------------------------------------------------------
 
@@ -369,7 +451,6 @@ class Session:
         Raises:
             InputError: there is no object yet.
         """
-        self._check_photograph()
         masks, names = self.object_masks(), [one.name for one in self.objects]
         if self.mask is not None or not masks:
             masks.append(self._present_mask())
@@ -377,19 +458,41 @@ class Session:
         if kind == "index":
             return index_png(masks)
         if kind == "coco":
-            return coco_json(masks, self.photograph.path.name, names)
+            return coco_json(masks, self.photograph.name, names)
         union = np.logical_or.reduce(masks)
         if kind == "cutout":
             return cutout_png(self.image, union)
         return mask_png(union)
 
-    def _clicks_changed(self, num_undone: int = 0) -> None:
-        self._mask = None
-        self._num_undone = num_undone
+    # ---- Room ----------------------------------------------------------------------------------
 
-    def _check_photograph(self) -> None:
-        if self.photograph is None:
+    @property
+    def awake_pixels(self) -> int:
+        """Of the photographs that are kept ready."""
+        return sum(work.photograph.num_pixels for work in self._works if work.is_awake)
+
+    @property
+    def num_bytes(self) -> int:
+        """That it takes while it sleeps, about."""
+        return sum(work.num_bytes for work in self._works)
+
+    def sleep(self) -> None:
+        """Leave away all that can be made again."""
+        for work in self._works:
+            work.sleep()
+
+    @property
+    def _work(self) -> Work:
+        return self._works[self._present]
+
+    def _opened(self) -> Work:
+        if not self._works:
             raise InputError("There is no photograph yet. Open one, or choose an example.")
+        return self._work
+
+    def _go_to(self, number: int) -> None:
+        self.sleep()
+        self._present = number
 
     def _check_number(self, number: int) -> None:
         if number > self._limits.clicks:
@@ -399,22 +502,26 @@ class Session:
             )
 
     def _present_mask(self) -> np.ndarray:
-        self._check_photograph()
-        if self.mask is None or not self.mask.any():
+        mask = self._opened().mask(self.threshold, self.graph_cut)
+        if mask is None or not mask.any():
             raise InputError("There is no mask yet. Click on the object first.")
-        return self.mask
+        return mask
 
 
 class SessionStore:
-    """The sessions of all visitors, by a key that only the visitor knows."""
+    """The sessions of all visitors, by a key that only the visitor knows.
+
+    A visitor without a photograph takes no place: whoever sends nothing but requests moves nobody.
+    """
 
     def __init__(self, networks: Networks, limits: Limits, preset: str) -> None:
         self.limits = limits
         self._networks = networks
         self._preset = preset
         self._lock = threading.Lock()
-        # The one that was used last stands last.
+        # With a photograph; the one that was used last stands last.
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._arriving: dict[str, _Entry] = {}  # without one, while something is done for them
         self._turn = Turn(
             limits.running,
             limits.waiting,
@@ -425,24 +532,43 @@ class SessionStore:
         return len(self._entries)
 
     @contextmanager
-    def use(self, key: str) -> Iterator[Session]:
+    def use(self, key: str, is_visit: bool = True) -> Iterator[Session]:
         """The visitor's session, made if need be, for this thread alone while the block runs.
+
+        Args:
+            is_visit: False if it does not say that a visitor who left is there again.
 
         Raises:
             InputError: the visitor, or all together, have too much under way.
         """
         with self._lock:
-            entry = self._entries.get(key)
+            entry = self._entries.get(key) or self._arriving.get(key)
             if entry is None:
-                entry = _Entry(self._networks, self.limits, self._preset)
-                self._entries[key] = entry
-        with entry.turn, self._turn:
-            yield entry.session
+                session = Session(
+                    self._networks, self.limits, self._preset, lambda size: self._admit(key, size)
+                )
+                entry = self._arriving[key] = _Entry(session, self.limits)
+            entry.num_users += 1
+            if is_visit:
+                entry.left = None
+        try:
+            with entry.turn, self._turn:
+                yield entry.session
+        finally:
+            with self._lock:
+                self._used(key, entry)
+
+    def left(self, key: str) -> None:
+        """The visitor has closed the page, or loads it again."""
         with self._lock:
-            entry.used = time.monotonic()
             if key in self._entries:
-                self._entries.move_to_end(key)
-                self._make_room(key)
+                self._entries[key].left = time.monotonic()
+
+    def came(self, key: str) -> None:
+        """The visitor has opened the page, perhaps again."""
+        with self._lock:
+            if key in self._entries:
+                self._entries[key].left = None
 
     def close(self, key: str) -> None:
         """Forget a visitor's photograph and masks; what is under way for them ends first."""
@@ -450,37 +576,71 @@ class SessionStore:
             self._entries.pop(key, None)
 
     def close_idle(self) -> None:
-        """Forget what nobody has touched for `Limits.idle_seconds`."""
-        oldest = time.monotonic() - self.limits.idle_seconds
+        """Forget what nobody has touched for `Limits.idle_seconds`, or who left."""
+        now = time.monotonic()
         with self._lock:
-            for key in [key for key, entry in self._entries.items() if entry.used < oldest]:
-                del self._entries[key]
+            for key, entry in list(self._entries.items()):
+                is_idle = entry.used < now - self.limits.idle_seconds
+                has_left = entry.left is not None and entry.left < now - self.limits.left_seconds
+                if (is_idle or has_left) and entry.num_users == 0:
+                    del self._entries[key]
 
-    def _make_room(self, key: str) -> None:
-        """Put away the oldest until the limits hold; the present visitor's stays."""
-        while len(self._entries) > self.limits.sessions or (
-            sum(entry.session.num_pixels for entry in self._entries.values())
-            > self.limits.total_pixels
-        ):
-            oldest = next(iter(self._entries))
-            if oldest == key:
+    def _used(self, key: str, entry: _Entry) -> None:
+        """Something was done for a visitor: they count from now on if they have a photograph."""
+        entry.num_users -= 1
+        entry.used = time.monotonic()
+        if entry.session.photograph is not None and key in self._arriving:
+            self._entries[key] = self._arriving.pop(key)
+        if key in self._entries:
+            self._entries.move_to_end(key)
+        elif entry.num_users == 0:
+            self._arriving.pop(key, None)
+        for other in self._entries.values():
+            if sum(one.session.awake_pixels for one in self._entries.values()) <= (
+                self.limits.awake_pixels
+            ):
                 return
-            del self._entries[oldest]
+            if other.num_users == 0 and other is not entry:
+                other.session.sleep()
+
+    def _admit(self, key: str, num_bytes: int) -> None:
+        """Put away who was away for longest until another photograph has room.
+
+        Raises:
+            InputError: all that are left were here a moment ago.
+        """
+        with self._lock:
+            while self._is_full(key, num_bytes):
+                away = (one for one in self._entries if one != key)
+                oldest = next(away, None)
+                if oldest is None:
+                    return
+                entry = self._entries[oldest]
+                is_busy = time.monotonic() - entry.used < self.limits.busy_seconds
+                if entry.num_users or is_busy:
+                    raise InputError(
+                        "Very many people have a photograph open just now. Please try again in a "
+                        "few minutes."
+                    )
+                del self._entries[oldest]
+
+    def _is_full(self, key: str, num_bytes: int) -> bool:
+        others = [entry.session for other, entry in self._entries.items() if other != key]
+        needed = sum(session.num_bytes for session in others) + num_bytes
+        return len(others) >= self.limits.sessions or needed > self.limits.total_bytes
 
 
 class _Entry:
-    def __init__(self, networks: Networks, limits: Limits, preset: str) -> None:
-        self.session = Session(networks, limits, preset)
+    def __init__(self, session: Session, limits: Limits) -> None:
+        self.session = session
         self.used = time.monotonic()
+        self.num_users = 0  # pieces of work that run or wait for this visitor
+        self.left: float | None = None  # when the page was closed
         self.turn = Turn(
             1,
             limits.waiting_per_session,
             "Your clicks come faster than they can be answered. Please wait a moment.",
         )
-
-
-def _points_and_labels(clicks: list[Click] | tuple[Click, ...]) -> tuple[list, list]:
-    return [(click.col, click.row) for click in clicks], [int(one.is_positive) for one in clicks]
 
 
 def _short(name: str) -> str:

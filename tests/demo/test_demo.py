@@ -4,9 +4,12 @@ Programs call it through gradio_client, people use it in Chromium. Screenshots g
 """
 
 import ast
+import base64
 import configparser
+import contextlib
 import importlib.util
 import io
+import itertools
 import json
 import re
 import shutil
@@ -23,6 +26,7 @@ from PIL import Image
 
 from fctsfn_tf import Predictor
 from fctsfn_tf.images.mask_files import read_mask
+from fctsfn_tf.images.png_files import mask_png
 from fctsfn_tf.predict.preset_files import preset_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,16 +158,20 @@ def test_gradios_templates_take_the_file_as_it_stands(file):
 
 
 @pytest.fixture(scope="module")
-def url(space, tmp_path_factory):
+def uploads_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="module")
+def url(space, uploads_folder, tmp_path_factory):
     """The address of the app, run in its folder by an environment of its requirements alone."""
     environment = script("environment")
     directory = environment.prepare(".venv-demo", ["../demo/requirements.txt"])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    uploads = tmp_path_factory.mktemp("uploads")
     variables = environment.clean_variables(
-        GRADIO_SERVER_PORT=str(port), GRADIO_TEMP_DIR=str(uploads)
+        GRADIO_SERVER_PORT=str(port), GRADIO_TEMP_DIR=str(uploads_folder)
     )
     log = tmp_path_factory.mktemp("log") / "app.txt"
     with open(log, "wb") as file:
@@ -214,7 +222,15 @@ def client(url, tmp_path):
 def segment(client, points, labels, photograph=CAT, api_name="/segment", **options):
     from gradio_client import handle_file
 
-    file = handle_file(str(photograph)) if photograph else None
+    def file_of(path):
+        return handle_file(str(path))
+
+    if isinstance(photograph, list):
+        file = [file_of(path) for path in photograph]
+    else:
+        file = file_of(photograph) if photograph else None
+    if "start_mask" in options:
+        options["start_mask"] = file_of(options["start_mask"])
     return client.predict(file, points, labels, api_name=api_name, **options)
 
 
@@ -240,7 +256,7 @@ def test_a_longer_list_of_clicks_costs_only_the_new_ones(client, cat_masks):
 
 
 def test_the_other_endpoints(client, cat_masks):
-    assert client.predict(api_name="/presets") == preset_names()
+    assert client.predict(api_name="/presets") == [*preset_names(), "grabcut"]
     file, _ = segment(client, [[220, 120]], [1], api_name="/cut_out", threshold=0.5)
     assert agree(np.asarray(Image.open(file))[..., 3] > 0, cat_masks[0])
     _, higher = segment(client, [[220, 120]], [1], threshold=0.9)
@@ -272,9 +288,14 @@ def test_two_clients_in_turn_never_meet(url, client, tmp_path):
         ([["nan", 2]], [1], {}, "must be numbers"),
         ([[1, 2]] * 101, [1] * 101, {}, "100 clicks"),
         ({"x": 1}, [1], {}, "must be lists"),
-        ([[1, 2]], [1], {"preset": "/etc"}, "choices"),
-        ([[1, 2]], [1], {"threshold": 7}, "0.95"),
+        ([[1, 2]], [1], {"preset": "/etc"}, "preset must be one of"),
+        ([[1, 2]], [1], {"preset": None}, "preset must be one of"),
+        ([[1, 2]], [1], {"threshold": 7}, r"must lie in \[0, 1\)"),
+        ([[1, 2]], [1], {"threshold": None}, "must be a number"),
+        ([[1, 2]], [1], {"graph_cut": "yes"}, "must be true or false"),
         ([[1, 2]], [1], {"photograph": None}, "no photograph"),
+        ([[1, 2]], [1], {"photograph": [CAT, CAT]}, "no photograph. Give one file"),
+        ([[1, 2]], [1], {"start_mask": CAT}, "cat.jpg has colours"),
         ([[1, 2]], [1], {"photograph": ROOT / "LICENSE"}, "LICENSE is not an image"),
     ],
 )
@@ -283,6 +304,163 @@ def test_bad_calls_are_told_why(client, points, labels, options, message):
         segment(client, points, labels, **options)
     assert "Traceback" not in str(caught.value)
     assert str(ROOT) not in str(caught.value)
+
+
+def test_a_path_is_no_photograph(http):
+    body = {"data": [str(CAT), [[1, 2]], [1], "compact", 0.5, False, None]}
+    event = http.post("/gradio_api/call/segment", json=body).json()["event_id"]
+    assert (
+        "There is no photograph. Give one file"
+        in http.get(f"/gradio_api/call/segment/{event}").text
+    )
+
+
+def test_a_program_starts_from_a_mask(client, cat_masks, tmp_path):
+    path = tmp_path / "mask.png"
+    path.write_bytes(mask_png(cat_masks[1]))
+    mask, numbers = segment(client, [[430, 60]], [0], start_mask=path)
+    mask = read_mask(mask, *CAT_SIZE)
+    assert not mask[60, 430]
+    assert (mask & cat_masks[1]).sum() > 0.9 * (mask | cat_masks[1]).sum()
+    assert numbers["object_pixels"] == mask.sum()
+    mask, _ = segment(client, [[220, 120]], [1])  # and no longer
+    assert agree(read_mask(mask, *CAT_SIZE), cat_masks[0])
+
+
+def test_several_objects_come_as_an_index_and_as_coco(client, cat_masks):
+    from gradio_client import handle_file
+
+    objects = [
+        {"name": "cat", "points": [[220, 120], [100, 260]], "labels": [1, 1]},
+        {"name": "wall", "points": [[430, 60]], "labels": [1]},
+    ]
+    for _ in range(2):  # the second time over the objects of the first
+        file, coco = client.predict(handle_file(str(CAT)), objects, api_name="/annotate")
+        index = np.asarray(Image.open(file))
+        assert agree(index == 1, cat_masks[1] & (index != 2))
+        assert index[60, 430] == 2
+        assert [one["name"] for one in coco["categories"]] == ["cat", "wall"]
+        assert [one["category_id"] for one in coco["annotations"]] == [1, 2]
+        assert coco["images"][0] | {"width": 451, "height": 300} == coco["images"][0]
+    for wrong in ([], None, [{"name": "cat"}], [1]):
+        with pytest.raises(Exception, match="Objects must be a list"):
+            client.predict(handle_file(str(CAT)), wrong, api_name="/annotate")
+    with pytest.raises(Exception, match="needs a click"):
+        client.predict(
+            handle_file(str(CAT)),
+            [{**objects[0], "points": [], "labels": []}],
+            api_name="/annotate",
+        )
+
+
+def test_the_schemas_say_what_goes_in(http):
+    tools = {one["name"]: one for one in http.get("/gradio_api/mcp/schema").json()}
+    assert tools.keys() == {"segment", "cut_out", "annotate", "presets"}
+    given = tools["segment"]["inputSchema"]["properties"]
+    assert given["points"]["items"]["prefixItems"] == [{"type": "number"}] * 2
+    assert given["labels"]["items"] == {"enum": [0, 1]}
+    assert given["threshold"]["type"] == "number"
+    assert given["photograph"]["type"] == given["start_mask"]["type"] == "string"  # an address
+    assert tools["segment"]["inputSchema"]["required"] == ["photograph", "points", "labels"]
+    for name, one in given.items():
+        assert one["description"].endswith((".", "optional.", ")")), name
+    (one,) = [tools["annotate"]["inputSchema"]["properties"]["objects"]["items"]]
+    assert one["required"] == ["name", "points", "labels"]
+
+
+def test_an_agent_uses_the_tools(url, cat_masks):
+    """Over MCP, by a program in the Space's own environment, which has the client."""
+    python = script("environment").program(ROOT / ".venv-demo", "python")
+    answer = subprocess.run(
+        [python, "-c", AGENT, f"{url}/gradio_api/mcp/", CAT], capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    kind, picture, numbers, refusal = json.loads(answer.stdout)
+    assert kind == "image"
+    mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture)))) > 0
+    assert agree(mask, cat_masks[0])
+    assert f"'object_pixels': {int(mask.sum())}" in numbers
+    assert "first click must be positive" in refusal
+
+
+AGENT = """
+import asyncio, base64, json, sys
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+
+async def main(url, path):
+    photograph = "data:image/jpeg;base64," + base64.b64encode(open(path, "rb").read()).decode()
+    async with streamablehttp_client(url) as (read, write, _), ClientSession(read, write) as agent:
+        await agent.initialize()
+        asked = {"photograph": photograph, "points": [[220, 120]], "labels": [1]}
+        answer = (await agent.call_tool("segment", asked)).content
+        refusal = (await agent.call_tool("segment", {**asked, "labels": [0]})).content[0].text
+        numbers = [one.text for one in answer if one.type == "text"][-1]
+        print(json.dumps([answer[0].type, answer[0].data, numbers, refusal]))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+# What nobody may do
+
+
+@pytest.mark.parametrize(
+    "address", ["/gradio_api/component_server/", "/gradio_api/call/segment", "/gradio_api/mcp/"]
+)
+def test_a_body_that_is_too_long_is_not_parsed(http, address):
+    points = b'{"data": [[' + b"[1, 2], " * 1_000_000 + b"[1, 2]]]}"
+    headers = {"Content-Type": "application/json"}
+
+    def pieces():
+        for start in range(0, len(points), 100_000):
+            yield points[start : start + 100_000]
+
+    for content in (points, pieces()):  # with a length, and without
+        try:
+            answer = http.post(address, content=content, headers=headers)
+        except httpx_errors():  # the server has hung up before all was sent
+            continue
+        assert answer.status_code == 413
+        assert "250 kB" in answer.text
+
+
+def httpx_errors():
+    import httpx
+
+    return (httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadError)
+
+
+def test_an_upload_that_is_too_long_is_refused(http):
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(10**8)}
+    with contextlib.suppress(httpx_errors()):
+        answer = http.post("/gradio_api/upload", headers=headers, content=b"x" * 10**8)
+        assert answer.status_code == 413
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = http.post("/gradio_api/upload", headers=headers, content=iter([b"--x--"]))
+    assert answer.status_code == 411
+
+
+def test_what_was_sent_is_deleted_once_it_is_read(visitor, uploads_folder):
+    path = visitor.upload("unique name 4711.jpg", CAT.read_bytes())
+    assert list(uploads_folder.rglob("*4711*"))
+    assert visitor.act(action="open", path=path, name="cat.jpg")["photograph"]["width"] == 451
+    assert not list(uploads_folder.rglob("*4711*"))
+    path = visitor.upload("unique name 4712.jpg", b"no picture")
+    assert "cat.jpg is not" in visitor.act(action="open", path=path, name="cat.jpg")["message"]
+    assert not list(uploads_folder.rglob("*4712*"))
+
+
+def test_an_event_that_comes_twice_is_carried_out_once(visitor):
+    number = visitor.act(action="example", name="cat.jpg")["photograph"]["number"]
+    click = {"action": "click", "x": 220, "y": 120, "label": 1, "photograph": number, "id": "7"}
+    first = visitor.act(**click)
+    assert "picture" not in first
+    again = visitor.act(**click)
+    assert again["clicks"] == first["clicks"]
+    assert again["mask"] == first["mask"]
+    lost = visitor.act(**{**click, "photograph": None, "id": "8", "action": "look"})
+    assert lost["picture"].startswith("data:image/jpeg")
 
 
 SECRETS = ["/etc/passwd", "../../../../etc/passwd", "/proc/self/environ"]
@@ -314,26 +492,28 @@ def test_no_file_is_readable_that_was_not_sent(http, path):
 class Visitor:
     """Sends what the page sends, without a browser."""
 
-    def __init__(self, http, session):
-        self.http, self.session = http, session
-        events = http.get("/config").json()["dependencies"]
-        self.event = next(one["id"] for one in events if one["api_name"] == "answer_event")
+    def __init__(self, http, name):
+        self.http, self.key = http, name.rjust(16, "-")[-64:]
+        components = http.get("/config").json()["components"]
+        self.canvas = next(one["id"] for one in components if one["type"] == "html")
+        self.count = itertools.count()
 
     def post(self, event):
         body = {
-            "fn_index": self.event,
-            "data": [""],
-            "event_data": event,
-            "session_hash": self.session,
+            "component_id": self.canvas,
+            "fn_name": "answer",
+            "data": event,
+            "session_hash": self.key,
         }
         headers = {"Content-Type": "application/json"}
         # Python's json writes NaN, which other writers refuse.
-        return self.http.post("/gradio_api/run/predict", content=json.dumps(body), headers=headers)
+        address = "/gradio_api/component_server/"
+        return self.http.post(address, content=json.dumps(body), headers=headers)
 
     def act(self, **event):
-        answer = self.post({"id": 1, **event})
+        answer = self.post({"id": f"{self.key} {next(self.count)}", "key": self.key, **event})
         assert answer.status_code == 200, answer.text
-        return answer.json()["data"][0]
+        return answer.json()
 
     def upload(self, name, content):
         files = {"files": (name, content)}
@@ -347,10 +527,9 @@ def visitor(http, request):
 
 @pytest.mark.parametrize("path", [*SECRETS, str(CAT), "\0", "x" * 5000, ""])
 def test_the_page_opens_nothing_that_was_not_sent(visitor, path):
-    answer = visitor.post({"action": "open", "path": path})
-    assert "root:" not in answer.text
-    assert "Traceback" not in answer.text
-    assert answer.status_code == 500 or "not uploaded" in answer.json()["data"][0]["message"]
+    answer = visitor.act(action="open", path=path, name="x.png")
+    assert "not uploaded" in answer["message"]
+    assert "root:" not in str(answer)
 
 
 def bomb():
@@ -371,7 +550,7 @@ def bomb():
 )
 def test_files_that_are_no_photographs(visitor, name, content, message):
     visitor.act(action="example", name="cat.jpg")
-    answer = visitor.act(action="open", path=visitor.upload(name, content()))
+    answer = visitor.act(action="open", path=visitor.upload(name, content()), name=name)
     assert re.search(message, answer["message"])
     assert "/" not in answer["message"]
     assert answer["photograph"]["width"] == 451
@@ -392,7 +571,7 @@ def test_events_that_are_none(visitor):
         assert answer["message"]
         assert answer["clicks"] == []
     for event in (None, [1], "click"):
-        assert visitor.post(event).json()["data"][0]["message"]
+        assert visitor.post(event).json()["message"]
 
 
 def test_a_photograph_that_was_put_away_takes_no_clicks(http, visitor):
@@ -430,7 +609,6 @@ class Page:
     def __init__(self, window, url):
         self.window = window
         self.hosts, self.errors, self.sent = set(), [], []
-        self.session = None
         window.on("request", self._note)
         window.on("pageerror", lambda error: self.errors.append(str(error)))
         window.goto(url)
@@ -439,11 +617,8 @@ class Page:
     def _note(self, request):
         if not request.url.startswith(("data:", "blob:")):
             self.hosts.add(request.url.split("/")[2])
-        if request.url.endswith("/run/predict"):
-            body = request.post_data_json
-            self.session = body["session_hash"]
-            if body.get("event_data"):
-                self.sent.append(body["event_data"])
+        if request.url.endswith("/component_server/"):
+            self.sent.append(request.post_data_json["data"])
 
     def text(self, selector):
         return self.window.locator(selector).text_content().strip()
@@ -451,14 +626,13 @@ class Page:
     @contextmanager
     def answered(self):
         """Waits until what the block starts was answered and shown."""
-        with self.window.expect_response(lambda one: one.url.endswith("/run/predict")):
+        with self.window.expect_response(lambda one: one.url.endswith("/component_server/")):
             yield
         self.window.wait_for_function("() => !document.querySelector('.stage.busy')")
-        self.window.wait_for_timeout(50)
 
     def open(self, path):
         with self.answered():
-            self.window.set_input_files("input.file", str(path))
+            self.window.set_input_files("input.photo", str(path))
 
     def at(self, x, y, size):
         """The place on the screen of a pixel's centre, in a photograph of (height, width)."""
@@ -556,7 +730,7 @@ def test_a_visit_on_a_phone(browser, url):
     phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
     with opened(browser, url, **phone) as page:
         with page.answered():
-            page.window.get_by_role("button", name="a cup of coffee").tap()
+            page.window.get_by_role("button", name="Example: a cup of coffee").tap()
         page.press("Make the suggested click")
         page.press("Make the suggested click")
         assert [one["x"] for one in page.sent[-2:]] == [150, 290]
@@ -586,10 +760,10 @@ def test_who_leaves_is_forgotten(browser, url, http):
     with opened(browser, url) as page:
         page.open(CAT)
         page.click(220, 120)
-        leaver, number = Visitor(http, page.session), page.sent[-1]["photograph"]
-        assert leaver.act(action="show", probability=False)["photograph"]["number"] == number
-    until = time.monotonic() + 30
-    while leaver.act(action="show", probability=False)["photograph"] is not None:
+        leaver, number = Visitor(http, page.sent[-1]["key"]), page.sent[-1]["photograph"]
+        assert leaver.act(action="look")["photograph"]["number"] == number
+    until = time.monotonic() + 60
+    while leaver.act(action="look")["photograph"] is not None:
         assert time.monotonic() < until, "the session is still there"
         time.sleep(0.5)
 
@@ -714,13 +888,13 @@ def test_in_a_spaces_frame_the_photograph_keeps_its_size(browser, url, tmp_path)
     answered = "() => !document.querySelector('.stage.busy')"
 
     def is_answer(response):
-        return response.url.endswith("/run/predict")
+        return response.url.endswith("/component_server/")
 
     heights = []
     for number, x in enumerate([50, 90, 50, 90]):
         if number % 2 == 0:
             with outer.expect_response(is_answer):
-                frame.set_input_files("input.file", str(path))
+                frame.set_input_files("input.photo", str(path))
             frame.wait_for_selector(".stage:visible")
             frame.wait_for_function(answered)
         for _ in range(3):
@@ -738,7 +912,7 @@ def test_in_a_spaces_frame_the_photograph_keeps_its_size(browser, url, tmp_path)
 
 def test_the_keyboard_is_enough(browser, url):
     with opened(browser, url) as page:
-        page.window.get_by_role("button", name="a cat").focus()
+        page.window.get_by_role("button", name="Example: a cat").focus()
         page.key("Enter")
         page.window.locator(".stage").focus()
         for _ in range(5):
@@ -775,6 +949,7 @@ def test_marks_views_and_settings(browser, url):
         assert page.sent[-1] | {"id": 0} == page.sent[-1] | {"id": 0, "action": "remove click"}
         assert page.text(".status").startswith("1 click ·")
         shown = page.canvas()
+        page.window.get_by_text("Settings").click()
         with page.answered():
             page.window.get_by_label("Graph cut").check()
         assert page.canvas() != shown
@@ -782,9 +957,7 @@ def test_marks_views_and_settings(browser, url):
             page.window.get_by_label("Graph cut").uncheck()
         assert page.canvas() == shown
         with page.answered():
-            threshold = page.window.get_by_label("number input for Threshold")
-            threshold.fill("0.9")
-            threshold.press("Enter")
+            page.window.get_by_label("Threshold").fill("0.9")
         assert page.canvas() != shown
         shown = page.canvas()
         with page.answered():
@@ -811,15 +984,15 @@ def test_an_answer_that_cannot_be_shown_does_not_stop_the_page(browser, url):
     def spoil(route):
         answer = route.fetch()
         content = answer.json()
-        content["data"][0]["mask"]["data"] = "AAAA"
+        content["mask"]["data"] = "AAAA"
         route.fulfill(response=answer, json=content)
 
     with opened(browser, url) as page:
         page.open(CAT)
-        page.window.route("**/run/predict", spoil)
+        page.window.route("**/component_server/", spoil)
         page.click(220, 120)
         assert "could not be shown" in page.text(".message")
-        page.window.unroute("**/run/predict")
+        page.window.unroute("**/component_server/")
         page.click(100, 260)
         assert page.text(".status").startswith("2 clicks")
         assert not page.window.locator(".message").is_visible()

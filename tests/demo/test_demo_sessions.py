@@ -26,6 +26,7 @@ from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Predictor
 
 HEIGHT, WIDTH = 48, 80
+NOISE_BYTES = 3 * HEIGHT * WIDTH + 1000  # at most, of a file of noise
 CONFIG = PredictorConfig(working_size=96, zoom_in=False)
 LIMITS = Limits(clicks=5, objects=2, photograph_pixels=HEIGHT * WIDTH)
 
@@ -50,6 +51,12 @@ class BrightNetworks(Networks):
     def __init__(self):
         self._models = {"mild": bright_network(1.0), "harsh": bright_network(8.0)}
         self.made = []
+
+    def threshold(self, name):
+        return CONFIG.threshold
+
+    def reads_masks(self, name):
+        return True
 
     def predictor(self, preset):
         predictor = Predictor(self._models[preset], CONFIG)
@@ -165,7 +172,9 @@ def test_any_click_can_be_taken_out(session, networks, photograph):
     kept = [CLICKS[0], CLICKS[2]]
     np.testing.assert_array_equal(session.mask, bare(networks, photograph, kept).prediction.mask)
     session.remove_click(1)
-    assert session.can_redo
+    session.undo()
+    np.testing.assert_array_equal(session.mask, bare(networks, photograph, kept).prediction.mask)
+    session.redo()
     session.remove_click(0)
     assert session.mask is None
 
@@ -208,6 +217,128 @@ def test_the_finished_masks_come_back_as_they_were(session):
     mask = session.mask
     session.next_object("")
     np.testing.assert_array_equal(session.object_masks(), [mask])
+
+
+def test_nothing_is_lost_that_undo_does_not_bring_back(session, networks, photograph, tmp_path):
+    click_all(session, CLICKS)
+    mask = session.mask
+    session.reset()
+    session.undo()
+    np.testing.assert_array_equal(session.mask, mask)
+    session.next_object("cat")
+    session.click(70, 10, 1)
+    session.remove_object()
+    session.undo()
+    np.testing.assert_array_equal(session.object_masks(), [mask])
+    before = session.photograph
+    session.open(noise_file(tmp_path / "other.png", seed=3))
+    assert session.photograph != before
+    session.click(3, 3, 1)
+    for _ in range(2):
+        session.undo()
+    assert session.photograph is before
+    np.testing.assert_array_equal(session.object_masks(), [mask])
+    assert [click.row for click in session.clicks] == [10]
+    for _ in range(2):
+        session.redo()
+    assert session.photograph.name == "other.png"
+    assert [click.row for click in session.clicks] == [3]
+    assert not session.can_redo
+    for _ in range(2 + 2 + len(CLICKS)):
+        session.undo()
+    assert not session.can_undo
+    with pytest.raises(InputError, match="nothing to undo"):
+        session.undo()
+
+
+def test_work_that_slept_is_as_it_was(session, networks, photograph):
+    click_all(session, CLICKS[:2])
+    session.next_object("first")
+    click_all(session, CLICKS)
+    session.undo()
+    mask, objects = session.mask.copy(), session.object_masks()
+    made = len(networks.made)
+    session.sleep()
+    gc.collect()
+    assert session.awake_pixels == 0
+    assert networks.made[made - 1]() is None
+    np.testing.assert_array_equal(session.mask, mask)
+    np.testing.assert_array_equal(session.object_masks(), objects)
+    session.sleep()
+    session.redo()
+    expected = bare(networks, photograph, CLICKS).prediction
+    np.testing.assert_array_equal(session.mask, expected.mask)
+    assert session.awake_pixels == HEIGHT * WIDTH
+
+
+def test_an_object_can_start_from_a_mask(session, tmp_path):
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[10:30, 20:60] = True
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    session.start_from_mask(tmp_path / "mask.png")
+    np.testing.assert_array_equal(session.mask, mask)
+    session.click(25, 20, 0)
+    assert not session.mask[20, 25]
+    session.undo()
+    np.testing.assert_array_equal(session.mask, mask)
+    session.sleep()
+    np.testing.assert_array_equal(session.mask, mask)
+    session.undo()
+    assert session.mask is None
+    small = noise_file(tmp_path / "small.png", 0, (9, 9))
+    with pytest.raises(InputError, match=r"scan\.png") as caught:
+        session.start_from_mask(small, "scan.png")
+    assert str(tmp_path) not in str(caught.value)
+    assert session.mask is None
+
+
+def test_an_object_can_start_from_a_box(session):
+    session.start_from_box(20, 10, 60, 39)
+    middle, *beside = session.clicks
+    assert (middle.col, middle.row, middle.is_positive) == (40, 24, True)
+    assert [(click.col, click.row) for click in beside] == [(13, 24), (67, 24), (40, 5), (40, 44)]
+    assert not any(click.is_positive for click in beside)
+    assert session.mask[24, 40]
+    assert not session.mask[44, 40]
+    session.undo()
+    assert session.mask is None
+    session.start_from_box(0, 0, WIDTH - 1, HEIGHT - 1)
+    assert len(session.clicks) == 1  # there is nothing beside it
+    for box in ((5, 5, 5, 9), (9, 9, 5, 5), (0, 0, WIDTH, 9), ("a", 0, 9, 9), (0, 0, None, 9)):
+        with pytest.raises(InputError):
+            session.start_from_box(*box)
+
+
+def test_a_box_without_a_network_that_reads_masks_is_clicks(photograph):
+    session = sessions.Session(Networks(), LIMITS, "grabcut")
+    session.open(photograph)
+    session.start_from_box(20, 10, 60, 39)
+    assert len(session.clicks) == 5
+    assert not session.starts_from_mask
+
+
+def test_grabcut_stands_beside_the_networks(photograph):
+    session = sessions.Session(Networks(), LIMITS, "grabcut")
+    session.open(photograph)
+    session.click(*CLICKS[0])
+    session.click(*CLICKS[1])
+    mask = session.mask.copy()
+    assert mask[5, 10]
+    assert not mask[40, 60]
+    session.sleep()
+    np.testing.assert_array_equal(session.mask, mask)
+    session.undo()
+    session.redo()
+    np.testing.assert_array_equal(session.mask, mask)
+    with pytest.raises(InputError, match="starts from clicks"):
+        session.start_from_mask(noise_mask(photograph.parent))
+
+
+def noise_mask(folder):
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[5:9, 5:9] = True
+    Image.fromarray(mask).save(folder / "noise_mask.png")
+    return folder / "noise_mask.png"
 
 
 def test_limits_of_clicks_and_objects(session):
@@ -327,8 +458,11 @@ def visit(store, key, photograph):
 
 @pytest.mark.parametrize(
     "limits",
-    [replace(LIMITS, sessions=2), replace(LIMITS, total_pixels=2 * HEIGHT * WIDTH)],
-    ids=["sessions", "pixels"],
+    [
+        replace(LIMITS, busy_seconds=-1, sessions=2),
+        replace(LIMITS, busy_seconds=-1, total_bytes=2 * NOISE_BYTES),
+    ],
+    ids=["sessions", "bytes"],
 )
 def test_the_oldest_session_makes_room(networks, photograph, limits):
     store = SessionStore(networks, limits, "mild")
@@ -341,6 +475,52 @@ def test_the_oldest_session_makes_room(networks, photograph, limits):
         assert session.photograph is None
     with store.use("c") as session:
         assert session.photograph is not None
+
+
+def test_who_is_busy_keeps_the_photograph(networks, photograph):
+    store = SessionStore(networks, replace(LIMITS, sessions=2), "mild")
+    visit(store, "a", photograph)
+    visit(store, "b", photograph)
+    for number in range(50):
+        with store.use(f"empty {number}") as session:
+            assert session.photograph is None
+    with pytest.raises(InputError, match="in a few minutes"):
+        visit(store, "c", photograph)
+    visit(store, "a", photograph)
+    for key in "ab":
+        with store.use(key) as session:
+            assert session.photograph is not None
+    assert len(store) == 2
+
+
+def test_beyond_the_memory_photographs_sleep_and_none_is_lost(networks, photograph):
+    limits = replace(LIMITS, awake_pixels=2 * HEIGHT * WIDTH)
+    store = SessionStore(networks, limits, "mild")
+    expected = bare(networks, photograph, CLICKS).prediction.mask
+    for key in "abcd":
+        visit(store, key, photograph)
+    for click in CLICKS:
+        for key in "abcd":
+            with store.use(key) as session:
+                session.click(*click)
+                if click == CLICKS[-1]:
+                    np.testing.assert_array_equal(session.mask, expected)
+    awake = [entry.session.awake_pixels for entry in store._entries.values()]
+    assert awake == [0, 0, HEIGHT * WIDTH, HEIGHT * WIDTH]
+
+
+def test_who_left_is_forgotten_unless_the_page_is_loaded_again(networks, photograph):
+    store = SessionStore(networks, replace(LIMITS, left_seconds=-1), "mild")
+    for key in "ab":
+        visit(store, key, photograph)
+        store.left(key)
+    with store.use("b") as session:
+        assert session.photograph is not None
+    store.left("never came")
+    store.close_idle()
+    assert len(store) == 1
+    with store.use("a") as session:
+        assert session.photograph is None
 
 
 def test_idle_sessions_are_freed(networks, photograph):

@@ -4,7 +4,7 @@
  * same for every size of photograph and every pixel of a mask can be seen when zoomed in.
  *
  * @typedef {{width: number, height: number}} Size
- * @typedef {{data: Uint8Array | Float32Array, width: number, height: number}} Plane a number for each
+ * @typedef {{data: Uint8Array | Uint32Array | Float32Array, width: number, height: number}} Plane a number for each
  *   pixel, [height, width]; it may be smaller than the photograph that it covers
  */
 
@@ -51,6 +51,7 @@ export function objectColour(index) {
  * @param {Plane | null} what.mask of the present object, 0 and 1
  * @param {Plane | null} what.others index map of the other objects: i + 1 on object i
  * @param {Plane | null} what.probability in [0, 1]
+ * @param {Plane | null} [what.background] of the cut-out: RGBA in a Uint32Array; null for squares
  * @param {number} what.object the present object, from 0
  * @param {number} what.opacity of the tints, in [0, 1]
  * @param {number} what.line width of the outline in pixels of the screen
@@ -62,7 +63,7 @@ export function paintOverlay(out, screen, place, what) {
     return;
   }
   const labels = labelsOf(screen, place, what);
-  if (what.mode === "cutout") paintCutout(pixels, screen, labels);
+  if (what.mode === "cutout") paintCutout(pixels, screen, labels, backgroundOf(screen, place, what));
   else paintTints(pixels, screen, labels, what);
 }
 
@@ -79,7 +80,7 @@ function labelsOf(screen, place, { mode, size, mask, others, object }) {
 /**
  * The numbers of a plane, [height, width], as the screen shows them; OUTSIDE beside it.
  *
- * @param {Uint8ArrayConstructor | Float32ArrayConstructor} Kind of the result
+ * @param {Uint8ArrayConstructor | Uint32ArrayConstructor | Float32ArrayConstructor} Kind of the result
  */
 function sampled(screen, { scale, left, top }, size, plane, Kind = Uint8Array) {
   const { width, height } = screen;
@@ -146,12 +147,17 @@ function paintTints(pixels, { width, height }, labels, { opacity, line, object }
   }
 }
 
-function paintCutout(pixels, { width, height }, labels) {
+/** What each pixel of the screen has behind the cut-out, as RGBA; null for squares. */
+function backgroundOf(screen, place, { size, background }) {
+  return background ? sampled(screen, place, size, background, Uint32Array) : null;
+}
+
+function paintCutout(pixels, { width, height }, labels, background) {
   const greys = colours(2, (i) => [SQUARE_GREYS[i], SQUARE_GREYS[i], SQUARE_GREYS[i], 255]);
   for (let row = 0, i = 0; row < height; row++) {
     for (let col = 0; col < width; col++, i++) {
       const square = (Math.floor(row / SQUARE) + Math.floor(col / SQUARE)) & 1;
-      pixels[i] = labels[i] === 0 ? greys[square] : 0;
+      pixels[i] = labels[i] === 0 ? (background ? background[i] : greys[square]) : 0;
     }
   }
 }

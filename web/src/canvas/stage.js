@@ -11,6 +11,7 @@
  * @property {Plane | null} mask of the present object
  * @property {Plane | null} others index map of the other objects: i + 1 on object i
  * @property {Plane | null} probability in [0, 1]
+ * @property {Plane | null} background of the cut-out, RGBA in a Uint32Array; null for squares
  * @property {number} object the present object, from 0, which gives its colour
  * @property {Mark[]} clicks whose marks can be clicked to remove them
  * @property {Mark[]} pending clicks that are not answered yet
@@ -35,6 +36,7 @@ const NOTHING = {
   mask: null,
   others: null,
   probability: null,
+  background: null,
   object: 0,
   clicks: [],
   pending: [],
@@ -42,7 +44,7 @@ const NOTHING = {
 };
 
 // Of what is shown, that which lies over the picture and under the marks.
-const OVERLAY = ["mode", "mask", "others", "probability", "object"];
+const OVERLAY = ["mode", "mask", "others", "probability", "background", "object"];
 
 export class Stage {
   #canvas;
