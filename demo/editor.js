@@ -107,16 +107,9 @@ async function send() {
 async function carriedOut(event) {
   let unshown = 0;
   for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-    let answer;
-    try {
-      answer = await answerTo({ ...event, photograph: photograph?.number });
-    } catch {
-      say("The server does not answer. What you do is kept and sent again …");
-      await waitFor(pause);
-      continue;
-    }
-    if (answer.isToBeSentAgain) {
-      say(answer.message);
+    const answer = await answerTo({ ...event, photograph: photograph?.number });
+    if (answer === null || answer.isToBeSentAgain) {
+      say(answer?.message ?? "The server does not answer. What you do is kept and sent again …");
       await waitFor(pause);
       continue;
     }
@@ -134,9 +127,10 @@ async function carriedOut(event) {
   }
 }
 
-function answerTo(event) {
-  const late = new Promise((_, reject) => setTimeout(reject, ANSWER_SECONDS * 1000));
-  return Promise.race([server.answer(event), late]);
+/** The server's answer, or null where there is none: Gradio gives undefined then. */
+async function answerTo(event) {
+  const late = new Promise((resolve) => setTimeout(resolve, ANSWER_SECONDS * 1000));
+  return (await Promise.race([server.answer(event), late])) ?? null;
 }
 
 /** Milliseconds; whatever the person does next ends it. */

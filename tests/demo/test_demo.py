@@ -25,14 +25,16 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from fctsfn_tf import Predictor
+from fctsfn_tf.files import sha256_of
 from fctsfn_tf.images.mask_files import read_mask
 from fctsfn_tf.images.png_files import mask_png
-from fctsfn_tf.predict.preset_files import preset_names
+from fctsfn_tf.predict.preset_files import preset_facts, preset_names
 
 ROOT = Path(__file__).resolve().parents[2]
 CAT = ROOT / "examples" / "cat.jpg"
 CAT_SIZE = (300, 451)
 CAT_CLICKS = [(220, 120, 1), (100, 260, 1), (430, 60, 0)]
+EXAMPLES = json.loads((ROOT / "demo" / "examples.json").read_text("utf-8"))["examples"]
 SCREENSHOTS = ROOT / "output" / "demo"
 START_SECONDS = 300
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -107,6 +109,24 @@ def test_a_second_time_replaces_what_is_ours_and_nothing_else(tmp_path):
     assert (tmp_path / ".git" / "config").read_text() == "theirs"
     with pytest.raises(SystemExit, match="folder of its own"):
         make_space(ROOT, None)
+
+
+def test_the_first_sight_is_that_of_the_shipped_preset():
+    made_from = json.loads((ROOT / "demo" / "examples.json").read_text("utf-8"))
+    again = "run: python scripts/make_demo_pictures.py"
+    assert made_from["weights_sha256"] == preset_facts().weights_sha256, again
+    assert made_from["thumbnail_sha256"] == sha256_of(ROOT / "demo" / "thumbnail.jpg"), again
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_suggested_clicks_give_a_mask(name):
+    predictor = Predictor.from_preset()
+    predictor.set_image(ROOT / "examples" / name)
+    clicks = EXAMPLES[name]["clicks"]
+    assert clicks[0][2] == 1
+    for number in range(1, len(clicks) + 1):
+        mask = predictor.predict([c[:2] for c in clicks[:number]], [c[2] for c in clicks[:number]])
+        assert 0.1 < mask.mask.mean() < 0.9
 
 
 def test_the_requirements_are_those_of_the_package():
@@ -731,9 +751,11 @@ def test_a_visit_on_a_phone(browser, url):
     with opened(browser, url, **phone) as page:
         with page.answered():
             page.window.get_by_role("button", name="Example: a cup of coffee").tap()
-        page.press("Make the suggested click")
-        page.press("Make the suggested click")
-        assert [one["x"] for one in page.sent[-2:]] == [150, 290]
+        clicks = EXAMPLES["coffee.jpg"]["clicks"]
+        for _ in clicks:
+            page.press("Make the suggested click")
+        assert [[one["x"], one["y"], one["label"]] for one in page.sent[-len(clicks) :]] == clicks
+        assert page.window.get_by_role("button", name="Make the suggested click").is_hidden()
         page.window.get_by_role("radio", name="Not on it").tap()
         page.tap(20, 20, (400, 600))
         assert page.sent[-1]["label"] == 0
@@ -866,6 +888,35 @@ def test_two_fingers_zoom_and_one_scrolls(browser, url):
         assert [one["action"] for one in page.sent] == ["open", "click"]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_readable_by_day_and_by_night(browser, url, scheme):
+    with opened(browser, url, color_scheme=scheme) as page:
+        page.shot(f"empty_{scheme}")
+        page.press("Example: a cat")
+        page.click(220, 120)
+        page.click(430, 60, button="right")
+        for summary in ("Start from a box or a mask", "Settings"):
+            page.window.get_by_text(summary).click()
+        page.shot(f"clicks_{scheme}")
+        assert contrast(page, ".status") > 4.5
+        assert contrast(page, ".help") > 4.5
+
+
+def contrast(page, selector):
+    """WCAG's, of a text with the page behind it."""
+    text, behind = page.window.evaluate(
+        """selector => [getComputedStyle(document.querySelector(selector)).color,
+        getComputedStyle(document.body).backgroundColor]""",
+        selector,
+    )
+    levels = []
+    for colour in (text, behind):
+        rgb = np.array(re.findall(r"[\d.]+", colour)[:3], float) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        levels.append(linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+    return max(levels) / min(levels)
+
+
 def test_a_double_click_is_one_click(browser, url):
     with opened(browser, url) as page:
         page.open(CAT)
@@ -876,38 +927,190 @@ def test_a_double_click_is_one_click(browser, url):
         assert page.text(".status").startswith("2 clicks")
 
 
-def test_in_a_spaces_frame_the_photograph_keeps_its_size(browser, url, tmp_path):
+@pytest.mark.parametrize(
+    "size", [(1366, 768), (1366, 625), (390, 844)], ids=["desk", "laptop", "phone"]
+)
+def test_in_a_spaces_frame_nothing_grows_or_hides(browser, url, size, tmp_path):
     """Hugging Face shows a Space in a frame that it makes as high as what is in it."""
     path = tmp_path / "portrait.jpg"
     Image.fromarray(np.full((900, 600, 3), 128, np.uint8)).save(path)
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height})
     outer = context.new_page()
-    outer.set_content(f'<iframe src="{url}" style="width: 100%; height: 600px"></iframe>')
+    style = "width: 100%; height: 591px; border: 0"
+    outer.set_content(f'<body style="margin: 0"><iframe src="{url}" style="{style}">')
     frame = outer.frames[1]
     frame.wait_for_selector(".stage", state="attached")
-    answered = "() => !document.querySelector('.stage.busy')"
 
-    def is_answer(response):
-        return response.url.endswith("/component_server/")
+    def answered(work):
+        with outer.expect_response(lambda one: one.url.endswith("/component_server/")):
+            work()
+        frame.wait_for_function("() => !document.querySelector('.stage.busy')")
+        for _ in range(2):  # as Hugging Face's page does
+            inner = frame.evaluate("document.documentElement.scrollHeight")
+            outer.evaluate(f"document.querySelector('iframe').style.height = '{inner}px'")
+            frame.evaluate("new Promise(requestAnimationFrame)")
 
     heights = []
     for number, x in enumerate([50, 90, 50, 90]):
         if number % 2 == 0:
-            with outer.expect_response(is_answer):
-                frame.set_input_files("input.photo", str(path))
+            answered(lambda: frame.set_input_files("input.photo", str(path)))
             frame.wait_for_selector(".stage:visible")
-            frame.wait_for_function(answered)
-        for _ in range(3):
-            height = frame.evaluate("document.documentElement.scrollHeight")
-            outer.evaluate(f"document.querySelector('iframe').style.height = '{height}px'")
-            frame.wait_for_timeout(50)
-        with outer.expect_response(is_answer):
-            frame.locator(".stage").click(position={"x": x, "y": 50 + x})
-        frame.wait_for_function(answered)
+        answered(lambda x=x: frame.locator(".stage").click(position={"x": x, "y": 50 + x}))
         heights.append(frame.locator(".stage").bounding_box()["height"])
-    context.close()
     assert len(set(heights)) == 1
-    assert heights[0] < 768
+    answered(lambda: frame.get_by_role("button", name="Clear").click())
+    answered(lambda: frame.locator(".stage").click(position={"x": 9, "y": 9}, button="right"))
+    outer.evaluate("scrollTo(0, 0)")
+    stage, *others = [
+        frame.locator(selector).first.bounding_box()
+        for selector in (".stage", ".message", "button[data-action=undo]", ".opacity", ".examples")
+    ]
+    name = "-".join(map(str, size))
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    outer.screenshot(path=SCREENSHOTS / f"frame_{name}.png")
+    context.close()
+    assert stage["y"] + stage["height"] < height
+    if width > height:
+        for box in others:
+            assert box["y"] + box["height"] < height
+    else:  # the photograph comes first
+        message, *below = others
+        assert message["y"] < stage["y"] + stage["height"]
+        assert all(box["y"] > stage["y"] for box in below)
+
+
+def test_the_empty_page_invites_a_click(browser, url):
+    with opened(browser, url) as page:
+        page.shot("empty")
+        large = page.window.get_by_role("button", name="Click in an astronaut")
+        box = large.locator("img").bounding_box()
+        assert box["height"] > 150
+        with page.answered():
+            page.window.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + 0.55 * box["height"])
+        page.window.wait_for_function(
+            "() => document.querySelector('.status').textContent.startsWith('1 click')"
+        )
+        sent = page.sent[-1]
+        assert (sent["action"], sent["label"]) == ("click", 1)
+        assert abs(sent["x"] - 205) <= 2
+        assert abs(sent["y"] - 282) <= 2
+
+
+def test_a_failed_answer_is_said_at_once_and_nothing_is_lost(browser, url):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.window.route("**/component_server/", lambda route: route.fulfill(status=503))
+        page.window.mouse.click(*page.at(220, 120, CAT_SIZE))
+        page.window.get_by_text("The server does not answer").wait_for()
+        page.window.mouse.click(*page.at(100, 260, CAT_SIZE))
+        page.window.keyboard.press("Control+z")
+        page.window.unroute("**/component_server/")
+        page.window.mouse.click(*page.at(60, 200, CAT_SIZE))
+        page.window.wait_for_function("() => !document.querySelector('.stage.busy')")
+        assert page.text(".status").startswith("2 clicks")
+        assert not page.window.locator(".message").is_visible()
+        done = list({one["id"]: one for one in page.sent}.values())
+        assert [one["action"] for one in done] == ["open", "click", "click", "undo", "click"]
+
+
+def test_an_answer_that_is_lost_is_not_carried_out_twice(browser, url):
+    with opened(browser, url) as page:
+        seen = []
+
+        def lose_every_first(route):
+            name = route.request.post_data_json["data"]["id"]
+            if name in seen:
+                route.continue_()
+            else:
+                seen.append(name)
+                route.fetch()
+                route.abort()
+
+        page.window.route("**/component_server/", lose_every_first)
+        page.window.set_input_files("input.photo", str(CAT))
+        page.window.wait_for_selector(".stage:visible")
+        page.window.mouse.click(*page.at(220, 120, CAT_SIZE))
+        page.window.wait_for_function(
+            "() => document.querySelector('.status').textContent.startsWith('1 click ')"
+        )
+        assert [one["action"] for one in page.sent] == ["open"] * 2 + ["click"] * 2
+
+
+def test_clear_and_examples_can_be_undone_and_a_reload_brings_all_back(browser, url):
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.click(220, 120)
+        page.press("Clear")
+        page.window.get_by_label("Show").focus()
+        page.key("Control+z")
+        assert page.text(".status").startswith("1 click ")
+        page.press("Example: a cup of coffee")
+        page.click(300, 150, (400, 600))
+        coffee = page.sent[-1]["photograph"]
+        page.key("Control+z")
+        page.window.get_by_label("Opacity").focus()
+        page.key("Control+z")
+        assert page.text(".status").startswith("1 click ")
+        shown = page.canvas()
+        with page.answered():
+            page.window.reload()
+        page.window.wait_for_selector(".stage:visible")
+        assert page.text(".status").startswith("1 click ")
+        assert page.canvas() == shown
+        page.key("Control+y")
+        page.key("Control+y")
+        assert page.text(".status").startswith("1 click ")
+        page.press("Clear")
+        assert page.sent[-1]["photograph"] == coffee
+        copy = page.window.context.new_page()  # somebody else, even in this browser
+        copy.goto(url)
+        copy.wait_for_selector(".stage", state="attached")
+        assert copy.locator(".status").text_content() == "No photograph yet."
+
+
+def test_a_box_a_mask_and_what_lies_behind(browser, url, cat_masks, tmp_path):
+    path = tmp_path / "mask.png"
+    path.write_bytes(mask_png(cat_masks[1]))
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.window.get_by_text("Start from a box or a mask").click()
+        page.window.get_by_role("button", name="Draw a box").click()
+        with page.answered():
+            page.window.mouse.move(*page.at(20, 10, CAT_SIZE))
+            page.window.mouse.down()
+            page.window.mouse.move(*page.at(200, 200, CAT_SIZE), steps=3)
+            page.shot("box")
+            page.window.mouse.move(*page.at(390, 290, CAT_SIZE), steps=3)
+            page.window.mouse.up()
+        sent = page.sent[-1]
+        box = [sent[name] for name in ("x0", "y0", "x1", "y1")]
+        assert np.abs(np.subtract(box, (20, 10, 390, 290))).max() <= 1
+        page.key("Control+z")
+        with page.answered():
+            page.window.set_input_files("input.mask", str(path))
+        assert page.text(".status").startswith(f"start mask · {cat_masks[1].mean():.1%}")
+        page.window.get_by_label("Show").select_option("cutout")
+        squares = page.colour(430, 60)
+        page.window.locator("select.background").select_option("colour")
+        page.window.get_by_label("Colour of the background").fill("#ff0000")
+        assert tuple(page.colour(430, 60)) == (255, 0, 0)
+        page.window.set_input_files("input.backdrop", str(ROOT / "examples" / "coffee.jpg"))
+        page.window.wait_for_timeout(300)
+        assert max(page.colour(430, 60)) < 200 < min(squares)
+        page.shot("cutout")
+        page.window.get_by_label("Show").select_option("probability")
+        assert page.window.locator(".legend").is_visible()
+        page.window.get_by_text("Settings").click()
+        with page.answered():
+            page.window.get_by_label("Network").select_option("grabcut")
+        assert "Take a network to go on from a mask" in page.text(".message")
+        page.press("Clear")
+        with page.answered():
+            page.window.get_by_label("Network").select_option("grabcut")
+        page.click(220, 120)
+        assert page.text(".status").startswith("1 click ")
+        assert page.errors == []
 
 
 def test_the_keyboard_is_enough(browser, url):
