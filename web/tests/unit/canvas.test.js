@@ -26,6 +26,11 @@ test("the overlay tints objects, outlines the present one and leaves the rest cl
   assert.equal(at(20, 20)[3], 0);
   assert.equal(at(28, 28)[3], 255);
   assert.equal(at(5, 5)[3], 0);
+  const red = Uint32Array.of(0xff0000ff); // little-endian: A B G R
+  const background = { width: 1, height: 1, data: red };
+  paintOverlay(out, screen, place, { ...what, mode: "cutout", background });
+  assert.deepEqual(at(28, 28), [255, 0, 0, 255]);
+  assert.equal(at(20, 20)[3], 0);
 });
 
 test("a plane that is smaller than its photograph covers all of it", () => {
