@@ -13,6 +13,7 @@ All in one run, click by click in turn, so that a busy machine slows all of them
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import shutil
@@ -24,7 +25,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import httpx
@@ -110,18 +110,22 @@ def pixels(click: tuple[float, float, int]) -> tuple[int, int, int]:
 class OverHttp:
     """A visitor who sends what the page sends."""
 
-    def __init__(self, url: str, session: str) -> None:
-        self._session = session
+    def __init__(self, url: str, name: str) -> None:
+        self._key = name.rjust(16, "-")
         self._client = httpx.Client(base_url=url, timeout=60)
-        events = self._client.get("/config").json()["dependencies"]
-        self._number = next(one["id"] for one in events if one["api_name"] == "answer_event")
+        components = self._client.get("/config").json()["components"]
+        self._canvas = next(one["id"] for one in components if one["type"] == "html")
         self._photograph = None
+        self._count = itertools.count()
 
     def open(self, path: Path) -> dict:
         """Send a file and open it."""
+        name = f"{self._key}{path.suffix}"  # it is deleted once it is read
         with open(path, "rb") as file:
-            answer = self._client.post("/gradio_api/upload", files={"files": file})
-        opened = self.act({"action": "open", "path": answer.json()[0]})
+            sent = self._client.post("/gradio_api/upload", files={"files": (name, file)})
+        opened = self.act({"action": "open", "path": sent.json()[0], "name": path.name})
+        if opened["photograph"] is None:
+            raise RuntimeError(opened["message"])
         self._photograph = opened["photograph"]["number"]
         return opened
 
@@ -132,15 +136,18 @@ class OverHttp:
 
     def act(self, event: dict) -> dict:
         """Any event of the page; the answer as the page gets it."""
-        body = {
-            "fn_index": self._number,
-            "data": [""],
-            "event_data": {**event, "photograph": self._photograph},
-            "session_hash": self._session,
-        }
-        answer = self._client.post("/gradio_api/run/predict", json=body)
+        event = {**event, "key": self._key, "photograph": self._photograph}
+        event["id"] = f"{self._key} {next(self._count)}"
+        answer = self.post(event)
         answer.raise_for_status()
-        return answer.json()["data"][0]
+        return answer.json()
+
+    def post(self, data: object) -> httpx.Response:
+        """Whatever the page might send."""
+        body = {"component_id": self._canvas, "fn_name": "answer", "data": data}
+        return self._client.post(
+            "/gradio_api/component_server/", json={**body, "session_hash": self._key}
+        )
 
 
 class InChromium:
@@ -158,7 +165,7 @@ class InChromium:
 
     def open(self, path: Path) -> None:
         """Choose a file and wait until it is shown."""
-        self._page.set_input_files("input.file", str(path))
+        self._page.set_input_files("input.photo", str(path))
         self._page.wait_for_selector(".stage:not([hidden])")
 
     def click(self, click: tuple[float, float, int]) -> float:
@@ -194,16 +201,13 @@ def measure(folder: Path) -> dict[str, list[float]]:
     bare = app.networks.predictor(app.DEFAULT_PRESET)
     visitor = OverHttp(url, "benchmark")
     visitor.open(path)
-    server = SimpleNamespace(session_hash="server")
-    with app.visitor(server) as session:
+    with app.store.use("page benchmark server") as session:
         session.open(path)
         number = session.photograph.number
     bare.set_image(read_image(path))
     ways = {
         "bare predictor": lambda click: seconds(lambda: bare.add_click(*pixels(click))),
-        "server": lambda click: seconds(
-            lambda: app.answer_event("", event_of(click, number), server)
-        ),
+        "server": lambda click: seconds(lambda: app.answer(event_of(click, number))),
         "HTTP": lambda click: seconds(lambda: visitor.click(pixels(click))),
     }
     browser = InChromium(url) if shutil.which("chromium") else None
@@ -220,11 +224,11 @@ def measure(folder: Path) -> dict[str, list[float]]:
     return results
 
 
-def event_of(click: tuple[float, float, int], photograph: int) -> SimpleNamespace:
-    """A click as Gradio hands it to `app.answer_event`."""
+def event_of(click: tuple[float, float, int], photograph: int) -> dict:
+    """A click as the page sends it."""
     x, y, label = pixels(click)
     event = {"action": "click", "x": x, "y": y, "label": label, "photograph": photograph}
-    return SimpleNamespace(_data=event)
+    return {**event, "key": "benchmark server", "id": str(time.perf_counter())}
 
 
 def main() -> None:

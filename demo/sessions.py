@@ -67,7 +67,7 @@ class Limits:
     """
 
     photograph_pixels: int = 25 * MEGAPIXEL
-    awake_pixels: int = 60 * MEGAPIXEL
+    awake_pixels: int = 75 * MEGAPIXEL
     total_bytes: int = 500 * MEGABYTE
     sessions: int = 200
     busy_seconds: float = 2 * 60
