@@ -67,11 +67,12 @@ MAX_REQUEST_BYTES = 250_000
 # Seconds between two looks for what nobody uses any more, on disk and in memory.
 SWEEP_SECONDS = 5
 MAX_PAGES = 10_000
+MAX_EVENT_NAME = 80
 # Threads that serve requests: more than can wait for their turn (`Limits`, `api.WAITING`).
 MAX_THREADS = 80
 MAX_QUEUE = 40
-# Of glibc's mallopt (malloc.h), and what it shall hold: from this size on, memory is the system's; and
-# how many stores of smaller pieces threads share.
+# Of glibc's mallopt (malloc.h): from which size on memory is the system's, and how many stores of
+# smaller pieces the threads share.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 MMAP_BYTES, ARENAS = 1_000_000, 2
 # Gradio's queue adds as much as half a click: only saving goes through it. `Limits` holds for all.
@@ -125,13 +126,14 @@ def _answer(event: Any) -> dict[str, Any]:
         return {"message": NOT_UNDERSTOOD}
     with store.use(key, is_visit=event.get("action") != "look") as session:
         photograph, objects = session.photograph, session.objects
-        is_repeated = event.get("id") == session.last_event
+        name = str(event.get("id"))[:MAX_EVENT_NAME]
+        is_repeated = name == session.last_event
         if not is_repeated:
             try:
                 carry_out(session, event)
             except InputError as error:
                 message = str(error)
-            session.last_event = event.get("id")
+            session.last_event = name
         view = view_of(session)
         now = session.photograph
         if now is not None and (now != photograph or event.get("photograph") != now.number):
@@ -365,8 +367,8 @@ def sweep() -> None:
 def give_memory_back() -> None:
     """Have large arrays go back to the system as soon as nobody needs them.
 
-    glibc keeps what was freed, for each thread its own, so that ten photographs would take the memory
-    of thirty.
+    glibc keeps what was freed, for each thread its own, so that ten photographs would take the
+    memory of thirty.
     """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)

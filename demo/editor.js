@@ -362,6 +362,8 @@ async function showBackdrop(file) {
     context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
     const { data } = context.getImageData(0, 0, width, height);
     background = planeOfPixels(data, width, height);
+    find("select.background").value = "picture";
+    find(".colour").hidden = true;
     stage.show({ background });
   } catch {
     say(`${file.name} is no picture that this browser shows.`);

@@ -710,6 +710,15 @@ def opened(browser, url, **options):
         context.close()
 
 
+@pytest.fixture(scope="module")
+def leaver(browser, url):
+    """The key of a visitor who opened a photograph, and closed the page."""
+    with opened(browser, url) as page:
+        page.open(CAT)
+        return page.sent[-1]["key"]
+
+
+@pytest.mark.usefixtures("leaver")  # who has left when the last test asks
 def test_a_visit_at_a_desk(browser, url, cat_masks):
     with opened(browser, url) as page:
         page.open(CAT)
@@ -776,18 +785,6 @@ def test_a_visit_on_a_phone(browser, url):
         index = np.asarray(Image.open(path))
         assert (index[120, 220], index[60, 430]) == (1, 2)
         assert page.errors == []
-
-
-def test_who_leaves_is_forgotten(browser, url, http):
-    with opened(browser, url) as page:
-        page.open(CAT)
-        page.click(220, 120)
-        leaver, number = Visitor(http, page.sent[-1]["key"]), page.sent[-1]["photograph"]
-        assert leaver.act(action="look")["photograph"]["number"] == number
-    until = time.monotonic() + 60
-    while leaver.act(action="look")["photograph"] is not None:
-        assert time.monotonic() < until, "the session is still there"
-        time.sleep(0.5)
 
 
 @pytest.mark.parametrize(
@@ -1216,3 +1213,11 @@ def test_the_page_explains_what_it_cannot_use(browser, url, tmp_path):
         page.click(220, 120)
         assert not page.window.locator(".message").is_visible()
         assert page.errors == []
+
+
+def test_who_leaves_is_forgotten(leaver, http):
+    asking = Visitor(http, leaver)
+    until = time.monotonic() + 60
+    while asking.act(action="look")["photograph"] is not None:
+        assert time.monotonic() < until, "the session is still there"
+        time.sleep(0.5)
