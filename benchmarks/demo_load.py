@@ -1,7 +1,7 @@
 """Good and bad visitors at once: python benchmarks/demo_load.py
 
 Starts the demo in a process of its own. Ten visitors have a session and a photograph of 24
-megapixels each (the bundled cat, in a brightness of their own), open it and click ten times: first
+megapixels each (the bundled cat, in a brightness of their own), open it and click six times: first
 one after the other, then at once with a second of thought, then the same while bad visitors do what
 they can, without a pause:
 
@@ -36,7 +36,7 @@ import numpy as np
 from demo import CLICKS, ROOT, START_SECONDS, OverHttp, free_port
 
 VISITORS = 10
-CLICKS_EACH = 10
+CLICKS_EACH = 6
 HEIGHT, WIDTH = 4000, 6000
 THOUGHT_SECONDS = 1.0
 MILLION_POINTS = b'{"data": [' + b"[1, 2], " * 1_000_000 + b"[1, 2]]}"

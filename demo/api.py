@@ -14,13 +14,14 @@ from typing import Any, Literal, TypedDict
 import gradio as gr
 import numpy as np
 import uploads
-from sessions import Session, SessionStore, Turn
+from sessions import Session, SessionStore, Turn, network_names
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.predict.preset_files import DEFAULT_PRESET, preset_config
 
 Points = list[tuple[float, float]]
 Labels = list[Literal[0, 1]]
+NetworkName = Literal[tuple(network_names())]
 DEFAULT_THRESHOLD = preset_config(DEFAULT_PRESET).threshold
 # Programs that are served at once, and that wait: among themselves, so that people wait for two of
 # them at most. Not in Gradio's queue, out of which its MCP server hands over no files.
@@ -38,13 +39,8 @@ class ClickedObject(TypedDict):
 class Endpoints:
     """The functions, over the sessions of a store."""
 
-    def __init__(self, store: SessionStore, names: list[str]) -> None:
-        """
-        Args:
-            names: of the networks.
-        """
+    def __init__(self, store: SessionStore) -> None:
         self._store = store
-        self._names = names
         self._turn = Turn(RUNNING, WAITING, "Very many programs are at work. Please try again.")
 
     def add(self) -> None:
@@ -58,7 +54,7 @@ class Endpoints:
         photograph: gr.FileData,
         points: Points,
         labels: Labels,
-        preset: str = DEFAULT_PRESET,
+        preset: NetworkName = DEFAULT_PRESET,
         threshold: float = DEFAULT_THRESHOLD,
         graph_cut: bool = False,
         start_mask: gr.FileData = None,
@@ -70,7 +66,7 @@ class Endpoints:
             photograph: a JPEG, PNG, WebP, TIFF, BMP or GIF file of at most 25 megapixels.
             points: the clicks as [[x, y], …] in pixels of the upright photograph, from its top left; at most 100.
             labels: [1, 0, …] per point: 1 on the object, 0 not on it; the first one is 1 unless there is a start mask.
-            preset: name of the network, one of those that `presets` names.
+            preset: name of the network.
             threshold: a pixel belongs to the mask where its probability is above this, in [0, 1).
             graph_cut: true for a graph cut, which follows edges, instead of the threshold.
             start_mask: an image of the photograph's size to go on from, white on the object; optional.
@@ -86,7 +82,7 @@ class Endpoints:
         photograph: gr.FileData,
         points: Points,
         labels: Labels,
-        preset: str = DEFAULT_PRESET,
+        preset: NetworkName = DEFAULT_PRESET,
         threshold: float = DEFAULT_THRESHOLD,
         graph_cut: bool = False,
         start_mask: gr.FileData = None,
@@ -113,7 +109,7 @@ class Endpoints:
         self,
         photograph: gr.FileData,
         objects: list[ClickedObject],
-        preset: str = DEFAULT_PRESET,
+        preset: NetworkName = DEFAULT_PRESET,
         threshold: float = DEFAULT_THRESHOLD,
         graph_cut: bool = False,
         request: gr.Request = None,
@@ -144,7 +140,7 @@ class Endpoints:
 
     def presets(self) -> list[str]:
         """The names of the networks, for `preset`: presets, and GrabCut to compare with."""
-        return self._names
+        return network_names()
 
     def _one(
         self,

@@ -28,7 +28,7 @@ import numpy as np
 import pictures
 from api import Endpoints
 from bodies import BodyLimit
-from sessions import GRABCUT, Limits, Networks, Session, SessionStore
+from sessions import GRABCUT, Limits, Networks, Session, SessionStore, network_names
 from starlette.middleware import Middleware
 
 from fctsfn_tf.errors import InputError
@@ -301,7 +301,7 @@ def build() -> gr.Blocks:
             server_functions=[answer],
             examples=example_buttons(),
             networks=[
-                {"name": name, "title": NETWORK_TITLES.get(name, name)} for name in networks.names()
+                {"name": name, "title": NETWORK_TITLES.get(name, name)} for name in network_names()
             ],
         )
         # The file is made when it is asked for; a hidden button then carries it to the browser.
@@ -315,7 +315,7 @@ def build() -> gr.Blocks:
             for name in preset_names():
                 with gr.Accordion(f"Model card of {name}", open=False):
                     gr.Markdown(preset_facts(name).model_card)
-        Endpoints(store, networks.names()).add()
+        Endpoints(store).add()
         page.unload(left)
     return page
 

@@ -107,16 +107,17 @@ class Turn:
         self._places.release()
 
 
+def network_names() -> list[str]:
+    """What `Networks.predictor` takes: the shipped presets, and GrabCut."""
+    return [*preset_names(), GRABCUT]
+
+
 class Networks:
     """The networks of the presets, each loaded at its first use and then shared; and GrabCut."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loaded: dict[str, tuple[Engine, PredictorConfig]] = {}
-
-    def names(self) -> list[str]:
-        """What `predictor` takes."""
-        return [*preset_names(), GRABCUT]
 
     def threshold(self, name: str) -> float:
         """At which the mask of a network is meant to be cut off."""
@@ -135,10 +136,9 @@ class Networks:
             InputError: no such preset.
         """
         # Names alone: a path or an address from a visitor must not be followed.
-        if name not in self.names():
-            raise InputError(
-                f"The preset must be one of {', '.join(self.names())}. Received {name!r:.60}."
-            )
+        if name not in network_names():
+            names = ", ".join(network_names())
+            raise InputError(f"The preset must be one of {names}. Received {name!r:.60}.")
         if name == GRABCUT:
             return GrabCutPredictor()
         with self._lock:
@@ -553,10 +553,19 @@ class SessionStore:
                 entry.left = None
         try:
             with entry.turn, self._turn:
-                yield entry.session
+                with self._lock:
+                    entry.is_running = True
+                try:
+                    yield entry.session
+                finally:
+                    with self._lock:
+                        entry.is_running = False
+                        self._used(key, entry)
         finally:
             with self._lock:
-                self._used(key, entry)
+                entry.num_users -= 1
+                if entry.num_users == 0:
+                    self._arriving.pop(key, None)
 
     def left(self, key: str) -> None:
         """The visitor has closed the page, or loads it again."""
@@ -586,21 +595,20 @@ class SessionStore:
                     del self._entries[key]
 
     def _used(self, key: str, entry: _Entry) -> None:
-        """Something was done for a visitor: they count from now on if they have a photograph."""
-        entry.num_users -= 1
+        """Something was done for a visitor: they count from now on if they have a photograph; and
+        photographs go to sleep, the one left alone for longest first, until the limit holds."""
         entry.used = time.monotonic()
         if entry.session.photograph is not None and key in self._arriving:
             self._entries[key] = self._arriving.pop(key)
         if key in self._entries:
             self._entries.move_to_end(key)
-        elif entry.num_users == 0:
-            self._arriving.pop(key, None)
+        awake = sum(one.session.awake_pixels for one in self._entries.values())
         for other in self._entries.values():
-            if sum(one.session.awake_pixels for one in self._entries.values()) <= (
-                self.limits.awake_pixels
-            ):
+            if awake <= self.limits.awake_pixels:
                 return
-            if other.num_users == 0 and other is not entry:
+            # Who waits for a turn does so without what makes the photograph large.
+            if not other.is_running and other is not entry:
+                awake -= other.session.awake_pixels
                 other.session.sleep()
 
     def _admit(self, key: str, num_bytes: int) -> None:
@@ -635,6 +643,7 @@ class _Entry:
         self.session = session
         self.used = time.monotonic()
         self.num_users = 0  # pieces of work that run or wait for this visitor
+        self.is_running = False
         self.left: float | None = None  # when the page was closed
         self.turn = Turn(
             1,

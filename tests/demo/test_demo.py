@@ -380,6 +380,7 @@ def test_the_schemas_say_what_goes_in(http):
     assert given["points"]["items"]["prefixItems"] == [{"type": "number"}] * 2
     assert given["labels"]["items"] == {"enum": [0, 1]}
     assert given["threshold"]["type"] == "number"
+    assert given["preset"]["enum"] == [*preset_names(), "grabcut"]
     assert given["photograph"]["type"] == given["start_mask"]["type"] == "string"  # an address
     assert tools["segment"]["inputSchema"]["required"] == ["photograph", "points", "labels"]
     for name, one in given.items():

@@ -509,6 +509,33 @@ def test_beyond_the_memory_photographs_sleep_and_none_is_lost(networks, photogra
     assert awake == [0, 0, HEIGHT * WIDTH, HEIGHT * WIDTH]
 
 
+def test_who_waits_for_a_turn_sleeps_meanwhile(networks, photograph):
+    limits = replace(LIMITS, awake_pixels=HEIGHT * WIDTH, running=1)
+    store = SessionStore(networks, limits, "mild")
+    for key in "ab":
+        visit(store, key, photograph)
+    clicked = []
+
+    def click():
+        with store.use("b") as session:
+            pixels = session.awake_pixels
+            session.click(*CLICKS[0])
+            clicked.append((pixels, session.mask))
+
+    with store.use("a") as session:
+        session.click(*CLICKS[0])
+        waiting = threading.Thread(target=click)
+        waiting.start()
+        while store._entries["b"].num_users == 0:
+            pass
+        mask = session.mask
+    waiting.join()
+    ((pixels, clicked_mask),) = clicked
+    assert pixels == 0
+    np.testing.assert_array_equal(clicked_mask, mask)
+    assert store._entries["a"].session.awake_pixels == 0
+
+
 def test_who_left_is_forgotten_unless_the_page_is_loaded_again(networks, photograph):
     store = SessionStore(networks, replace(LIMITS, left_seconds=-1), "mild")
     for key in "ab":
