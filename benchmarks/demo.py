@@ -112,7 +112,7 @@ class OverHttp:
 
     def __init__(self, url: str, name: str) -> None:
         self._key = name.rjust(16, "-")
-        self._client = httpx.Client(base_url=url, timeout=60)
+        self._client = httpx.Client(base_url=url, timeout=300)
         components = self._client.get("/config").json()["components"]
         self._canvas = next(one["id"] for one in components if one["type"] == "html")
         self._photograph = None
