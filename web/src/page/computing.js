@@ -254,7 +254,8 @@ export class Computing {
   async #removeSlot(index) {
     const { slots } = this.#held;
     try {
-      if (slots.length > 1 || !isEmpty(slots[index])) await this.#engine.removeObject(index);
+      const isNothing = slots.length === 1 && isEmpty(slots[0]) && !slots[0].isUnknown;
+      if (!isNothing) await this.#engine.removeObject(index);
     } catch (error) {
       this.#held.photograph = null; // begin anew
       this.#on.failed(error, null);

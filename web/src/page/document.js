@@ -102,7 +102,7 @@ const ACTIONS = {
 
   /** A photograph was decoded. {photograph, size} */
   measure(document, { photograph, size }) {
-    return withPhotograph(document, photograph, (old) => ({ ...old, size }));
+    return withPhotograph(document, photograph, (old) => (old.size ? old : { ...old, size }));
   },
 
   /** A photograph leaves. {photograph} */
@@ -114,6 +114,9 @@ const ACTIONS = {
     const current = document.current === photograph ? neighbour && neighbour.id : document.current;
     return { photographs, current };
   },
+
+  /** All photographs leave. */
+  closeAll: (document) => (document.photographs.length > 0 ? EMPTY : document),
 
   /** {photograph, x, y, label} */
   click(document, { photograph, x, y, label }) {
