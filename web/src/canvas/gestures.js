@@ -5,9 +5,15 @@
 
 // A pointer that moves further than this drags instead of clicking, in CSS pixels.
 const DRAG_START = { mouse: 4, pen: 6, touch: 10 };
+// A hand that shakes drags a little and means a click: so far in CSS pixels, so long in milliseconds.
+const SHAKE = { distance: 12, time: 300 };
 // A second click at the same place within this is the other half of a double click, in milliseconds.
 const DOUBLE_CLICK_TIME = 400;
 const WHEEL_STEP = 0.0015; // per pixel of scrolling
+// Two fingers on a touch pad come as a wheel with Ctrl, in small steps; a wheel that is turned with
+// Ctrl comes in large ones, of which each counts as so many pixels at most.
+const PINCH_STEP = 0.01;
+const MAX_PINCH = 25;
 const LINE_HEIGHT = 16; // of a wheel that counts lines, in CSS pixels
 
 /**
@@ -29,7 +35,7 @@ export class Gestures {
   #canvas;
   #on;
   #pointers = new Map(); // pointerId → Point
-  #gesture = null; // {start, isSecondary, isDrag} from the first pointer down to the last one up
+  #gesture = null; // {start, time, isSecondary, isDrag, …} from the first pointer down to the last up
   #lastClick = null; // {at, isSecondary, time}
 
   /**
@@ -64,10 +70,16 @@ export class Gestures {
     this.#pointers.set(event.pointerId, at);
     if (this.#pointers.size === 1) {
       const isMiddle = event.button === 1; // it drags, and never clicks
-      this.#gesture = { start: at, isSecondary: event.button === 2, isDrag: isMiddle };
+      this.#gesture = {
+        start: at,
+        time: event.timeStamp,
+        isSecondary: event.button === 2,
+        isDrag: isMiddle,
+        isShake: !isMiddle, // a drag so far that it may still be a click
+      };
       if (isMiddle) event.preventDefault();
     } else {
-      this.#gesture.isDrag = true; // two fingers never click
+      Object.assign(this.#gesture, { isDrag: true, isShake: false }); // two fingers never click
     }
     this.#on.press();
   }
@@ -80,6 +92,7 @@ export class Gestures {
       return;
     }
     const gesture = this.#gesture;
+    if (distance(at, gesture.start) > SHAKE.distance) gesture.isShake = false;
     if (!gesture.isDrag && distance(at, gesture.start) <= dragStart(event)) return;
     gesture.isDrag = true;
     this.#pointers.set(event.pointerId, at);
@@ -100,11 +113,14 @@ export class Gestures {
 
   #up(event) {
     if (!this.#pointers.has(event.pointerId)) return;
-    const at = this.#pointOf(event);
-    const { isDrag, isSecondary } = this.#gesture;
+    const before = this.#pointers.get(event.pointerId);
+    const { start, time, isDrag, isShake, isSecondary } = this.#gesture;
     this.#gone(event);
-    if (isDrag || this.#isSecondOfTwo(at, isSecondary, event)) return;
-    this.#on.click(at, { isSecondary, pointerType: event.pointerType });
+    if (isDrag && !(isShake && event.timeStamp - time < SHAKE.time)) return;
+    // What was aimed at is where the pointer went down.
+    if (isDrag) this.#on.drag(start.x - before.x, start.y - before.y);
+    if (this.#isSecondOfTwo(start, isSecondary, event)) return;
+    this.#on.click(start, { isSecondary, pointerType: event.pointerType });
   }
 
   #isSecondOfTwo(at, isSecondary, event) {
@@ -131,8 +147,10 @@ export class Gestures {
 
   #wheel(event) {
     const isInLines = event.deltaMode === WheelEvent.DOM_DELTA_LINE;
-    const factor = Math.exp(-event.deltaY * (isInLines ? LINE_HEIGHT : 1) * WHEEL_STEP);
-    // Two fingers on a touch pad come as a wheel with Ctrl; the page itself shall not zoom.
+    const delta = event.deltaY * (isInLines ? LINE_HEIGHT : 1);
+    const pinch = Math.min(Math.max(delta, -MAX_PINCH), MAX_PINCH) * PINCH_STEP;
+    const factor = Math.exp(-(event.ctrlKey ? pinch : delta * WHEEL_STEP));
+    // With Ctrl, the page itself shall not zoom.
     if (!event.ctrlKey && !this.#on.takesWheel(factor)) return;
     event.preventDefault();
     this.#on.zoom(factor, this.#pointOf(event));

@@ -6,7 +6,7 @@
 const MARK_RADIUS = 8; // CSS pixels
 const SUGGESTION_RADIUS = 15;
 // How near to a mark's middle a pointer is on it, in CSS pixels.
-const MARK_REACH = { mouse: 10, pen: 14, touch: 20 };
+const MARK_REACH = { mouse: 9, pen: 14, touch: 20 };
 // Bluish green and vermilion, as in the overlays that `fctsfn segment` writes (Okabe and Ito).
 const POSITIVE_COLOUR = "#009e73";
 const NEGATIVE_COLOUR = "#d55e00";

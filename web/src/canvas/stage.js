@@ -4,7 +4,7 @@
  *
  * @typedef {import("./overlay.js").Plane} Plane
  * @typedef {{x: number, y: number}} Pixel whole pixels of the photograph, x to the right, y down
- * @typedef {{x: number, y: number, label: 0 | 1}} Mark
+ * @typedef {{x: number, y: number, label: 0 | 1, isPending?: boolean}} Mark paler where it is pending
  *
  * @typedef {object} Shown
  * @property {"mask" | "probability" | "cutout" | "photograph"} mode
@@ -29,6 +29,8 @@ const MAX_PIXEL_RATIO = 2;
 const SQUARE_FROM = 3;
 // A step of the keyboard's crosshair as a share of the photograph's longer side; with Shift, a pixel.
 const CURSOR_STEP = 1 / 50;
+// Between the crosshair and the stage's edge, in CSS pixels.
+const CURSOR_ROOM = 24;
 /** @type {Shown} */
 const NOTHING = {
   mode: "mask",
@@ -61,7 +63,7 @@ export class Stage {
   #place = { scale: 1, left: 0, top: 0 };
   #isFitted = true;
   #hovered = -1; // index of the mark under the pointer
-  #cursor = null; // the pixel of the keyboard's crosshair
+  #cursor = null; // the pixel of the keyboard's crosshair, which is seen while the canvas has the focus
   #isFrameAsked = false;
 
   /**
@@ -70,6 +72,7 @@ export class Stage {
    * @param {(x: number, y: number, isSecondary: boolean) => void} on.click at a pixel of the
    *   photograph. Secondary: the right button, a long press; Delete, or Shift with Enter
    * @param {(index: number) => void} on.remove the mark of `clicks[index]` was clicked
+   * @param {(scale: number) => void} [on.zoomed] CSS pixels per pixel of the photograph
    * @param {object} [options]
    * @param {number} [options.margin] share of the stage that stays free around a photograph that fits
    * @param {boolean} [options.isInScrollingPage] the wheel scrolls the page until the photograph has
@@ -92,7 +95,7 @@ export class Stage {
     });
     new ResizeObserver(() => this.#resize()).observe(canvas);
     canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("blur", () => this.#moveCursor(null));
+    canvas.addEventListener("blur", () => this.#draw());
   }
 
   /**
@@ -127,10 +130,17 @@ export class Stage {
     this.#draw();
   }
 
-  /** Zoom about the middle of the stage. */
+  /** Zoom about the keyboard's crosshair, or the middle of the stage. */
   zoom(factor) {
     const { width, height } = this.#size;
-    this.#zoomAt(factor, { x: width / 2, y: height / 2 });
+    const middle = { x: width / 2, y: height / 2 };
+    this.#zoomAt(factor, this.#cursor === null ? middle : onStage(this.#place, this.#cursor));
+    this.#keepCursorInSight();
+  }
+
+  /** Zoom to so many CSS pixels per pixel of the photograph, but never closer than all of it. */
+  zoomTo(scale) {
+    this.zoom(scale / this.#place.scale);
   }
 
   /** Show all of the photograph. */
@@ -175,6 +185,7 @@ export class Stage {
     this.#layersAreOld();
     // Where nothing can be moved, one finger scrolls the page.
     this.#canvas.style.touchAction = this.#isFitted ? "pan-x pan-y" : "none";
+    this.#on.zoomed?.(place.scale);
     this.#draw();
   }
 
@@ -246,7 +257,22 @@ export class Stage {
   #moveCursor(cursor) {
     if (cursor === null && this.#cursor === null) return;
     this.#cursor = cursor;
+    this.#keepCursorInSight();
     this.#draw();
+  }
+
+  #keepCursorInSight() {
+    if (this.#cursor === null) return;
+    const { width, height } = this.#size;
+    const at = onStage(this.#place, this.#cursor);
+    const inside = (position, length) => {
+      const room = Math.min(CURSOR_ROOM, length / 2);
+      return Math.min(Math.max(position, room), length - room) - position;
+    };
+    const [across, down] = [inside(at.x, width), inside(at.y, height)];
+    if (!this.#isFitted && (across !== 0 || down !== 0)) {
+      this.#move(moved(this.#place, across, down));
+    }
   }
 
   // ---- Drawing -----------------------------------------------------------------------------------
@@ -329,10 +355,14 @@ export class Stage {
     const at = (pixel) => onStage(this.#place, pixel);
     if (suggestion !== null) drawSuggestion(context, at(suggestion));
     clicks.forEach((click, i) =>
-      drawMark(context, at(click), click.label, { isHovered: i === this.#hovered }),
+      drawMark(context, at(click), click.label, {
+        isHovered: i === this.#hovered,
+        isPending: click.isPending,
+      }),
     );
     for (const click of pending) drawMark(context, at(click), click.label, { isPending: true });
-    if (this.#cursor !== null) drawCrosshair(context, at(this.#cursor));
+    const hasFocus = document.activeElement === this.#canvas;
+    if (this.#cursor !== null && hasFocus) drawCrosshair(context, at(this.#cursor));
   }
 }
 

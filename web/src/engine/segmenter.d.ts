@@ -62,6 +62,17 @@ export interface ClickOptions {
   onGlance?: (glance: Snapshot) => void;
 }
 
+export interface FileOptions {
+  /** The photograph's file name, for COCO. */
+  imageName?: string;
+  /** One per object, for COCO. */
+  names?: string[];
+  /** Masks of your own in the place of the segmenter's, one per object, [height, width] of 0 and 1. */
+  masks?: Uint8Array[];
+  /** Which of these masks "mask" and "cutout" are about. */
+  object?: number;
+}
+
 /**
  * Steps may be called without waiting for the one before: they are done in order, and a step whose
  * answer a newer one has made needless resolves to null; its click counts all the same.
@@ -121,8 +132,13 @@ export class Segmenter {
    */
   toMask(
     format?: "mask" | "cutout" | "probability" | "index" | "coco",
-    texts?: { imageName?: string; names?: string[] },
+    what?: FileOptions,
   ): Promise<Blob>;
+  /**
+   * The masks in a file that belongs to the photograph: a COCO file's with their names; else an index
+   * PNG's, one per index; else the one mask of a picture.
+   */
+  readMasks(file: Blob): Promise<{ name: string; mask: Uint8Array }[]>;
 
   /** What TensorFlow.js holds. */
   memory(): Promise<{ numTensors: number; numBytes: number }>;

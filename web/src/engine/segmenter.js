@@ -124,8 +124,13 @@ export class Segmenter {
     return this.#ask("probability");
   }
 
-  toMask(format = "mask", texts = {}) {
-    return this.#ask("file", format, texts);
+  /** @param {declared.FileOptions} what */
+  toMask(format = "mask", what = {}) {
+    return this.#ask("file", format, what);
+  }
+
+  readMasks(file) {
+    return this.#ask("readMasks", file);
   }
 
   memory() {

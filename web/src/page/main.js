@@ -1,9 +1,18 @@
-/** The page: wires the canvas, the tools and the panel to a `Segmenter`. */
+/** The page: wires the canvas, the tools and the panel to the work and the engine. */
 
 import { Stage } from "../canvas/stage.js";
 import { InputError, Segmenter } from "../engine/segmenter.js";
+import { currentPhotograph, isEmpty, sameClick } from "./document.js";
+import { download, isProject, listenToFiles, listenToInput, stem } from "./files.js";
+import { hideMessage, showBusy, showError, showHint } from "./messages.js";
 import { ObjectList } from "./objects.js";
+import { othersOf } from "./others.js";
+import { PhotographList } from "./photographs.js";
+import { packed, unpacked } from "./project.js";
 import { listenToKeys, listShortcuts } from "./shortcuts.js";
+import { Storage } from "./storage.js";
+import { choose, language, number, t, translate } from "./texts.js";
+import { uniqueId, Work } from "./work.js";
 
 const MODEL = "./model/";
 const FILES = {
@@ -12,54 +21,61 @@ const FILES = {
   index: "_objects.png",
   coco: "_coco.json",
 };
-// Errors stay until they are closed; hints go by themselves, in milliseconds.
-const HINT_TIME = 6000;
+const OF_ALL = new Set(["index", "coco"]);
 // Of the stage, around a photograph that fits.
 const MARGIN = 0.04;
-// What takes less is not announced, so that nothing flickers; in milliseconds.
-const BUSY_DELAY = 250;
+const ZOOM_STEP = 1.4;
 
 const element = (id) => document.getElementById(id);
-const handlers = { click: addClick, remove: removeClick };
-const stage = new Stage(element("stage"), handlers, { margin: MARGIN });
+const stage = new Stage(
+  element("stage"),
+  { click: addClick, remove: removeClick, zoomed: showZoom },
+  { margin: MARGIN },
+);
+const work = new Work({ changed: show, shown: showPhotograph, failed: showError });
+const photographs = new PhotographList(element("photographs"), {
+  show: (photograph) => act({ type: "show", photograph }),
+  close: (photograph) => act({ type: "close", photograph }),
+});
 const objects = new ObjectList(element("objects"), {
-  select: (index) => step(() => segmenter.selectObject(index)),
-  remove: (index) => {
-    objects.forget(index);
-    step(() => segmenter.removeObject(index));
-  },
+  select: (item) => act({ type: "select", item }),
+  remove: (item) => attempt(() => work.removeItem(item)),
+  rename: (item, name) => act({ type: "rename", item, name }),
 });
 let segmenter = null; // once loaded
-let fileName = "photograph";
-let latest = null; // the snapshot that is shown
-let pending = []; // clicks that no snapshot shows yet, oldest first
+let storage = null; // once opened; null where the browser keeps nothing
 let isSubtracting = false;
 let view = "mask";
-let messageTimer = 0;
-let running = 0; // steps that are not shown yet
+let probability = null; // {answer, data}: of which mask it is
+let running = 0; // tasks beside the masks: opening and saving files
 
-const loading = load();
+translate(document);
+const restoring = task(restore);
+load();
 wire();
 
-/** Load the network; while that runs, photographs can be opened already. */
+/** Load the network; while that runs, photographs can be chosen already. */
 async function load() {
   const backend = new URLSearchParams(location.search).get("backend") ?? undefined;
   const showProgress = (fraction) => {
-    element("backend").textContent = `loading ${Math.round(100 * fraction)} %`;
-    if (!element("busy").hidden) showBusy("Loading the network…", fraction);
+    element("backend").textContent = t("loading {percent} %", {
+      percent: Math.round(100 * fraction),
+    });
+    if (!element("busy").hidden) showBusy(t("Loading the network…"), fraction);
   };
-  showBusy("Loading the network…", 0);
+  element("backend").textContent = t("loading…");
+  showBusy(t("Loading the network…"), 0);
   try {
     segmenter = await Segmenter.load(MODEL, { onProgress: showProgress, backend });
     showBackend(segmenter.backendName);
-    element("licence").textContent = `Network “${segmenter.preset}”. ${segmenter.licence}`;
-    setThreshold(segmenter.threshold);
+    const { preset, licence } = segmenter;
+    element("licence").textContent = t("Network “{preset}”. {licence}", { preset, licence });
+    work.start(segmenter);
   } catch (error) {
-    element("backend").textContent = "not loaded";
-    showError(error);
-  } finally {
-    hideBusy();
+    element("backend").textContent = t("not loaded");
+    showError(error, { label: t("Try again"), run: load });
   }
+  show();
 }
 
 /** "WebAssembly, SIMD"; where there is little room, what comes after the comma is left out. */
@@ -71,78 +87,116 @@ function showBackend(name) {
   element("backend").replaceChildren(short, rest);
 }
 
+/** What was done on the last visit is there again. */
+async function restore() {
+  try {
+    storage = await Storage.open({
+      failed: () => showHint(t("This browser has no room left to keep your work. Save it.")),
+    });
+  } catch (error) {
+    // Private windows keep nothing, and that is what people want of them.
+    if (error instanceof InputError) showHint(t(error.message));
+    return;
+  }
+  const kept = await storage.load();
+  if (kept === null) return;
+  work.add(kept);
+  work.begin();
+}
+
 // ---- What a person does --------------------------------------------------------------------------
 
-/** Open a photograph. @param {Blob} file @param {string} name */
-async function open(file, name) {
+/** Do something that may be refused in words. */
+function attempt(run) {
   hideMessage();
-  await loading;
-  if (segmenter === null) return;
-  running++;
-  showBusy("Reading the photograph…");
   try {
-    const onDecoded = ({ bitmap, isScaled }) => {
-      fileName = name;
-      latest = null;
-      pending = [];
-      objects.clear();
-      element("empty").hidden = true;
-      element("stage").hidden = false;
-      stage.setPhotograph(bitmap);
-      if (isScaled) {
-        showHint(
-          `The photograph is very large. It is worked on, and masks are saved, at ` +
-            `${bitmap.width} × ${bitmap.height} pixels.`,
-        );
-      }
-    };
-    const snapshot = await segmenter.setImage(file, { onDecoded });
-    if (snapshot === null) return; // a newer photograph came
-    await show(snapshot);
-    element("stage").focus({ preventScroll: true });
+    run();
   } catch (error) {
     showError(error);
-  } finally {
-    running--;
-    if (running === 0) hideBusy();
   }
+}
+
+function act(action) {
+  attempt(() => work.act(action));
+}
+
+/** Do something that takes time beside the masks. */
+async function task(run) {
+  running++;
+  show();
+  try {
+    await run();
+  } catch (error) {
+    showError(error);
+  }
+  running--;
+  show();
 }
 
 function addClick(x, y, isSecondary) {
-  const click = { x, y, label: isSubtracting || isSecondary ? 0 : 1 };
-  const onGlance = (glance) => show(glance, click);
-  step(() => segmenter.click(x, y, click.label, { onGlance }), click);
+  if (work.photograph === null) return;
+  const label = isSubtracting || isSecondary ? 0 : 1;
+  act({ type: "click", photograph: work.photograph.id, x, y, label });
 }
 
 function removeClick(index) {
-  const clicks = [...latest.clicks.filter((_, i) => i !== index), ...pending];
-  step(() => segmenter.setClicks(clicks));
+  if (work.item !== null) act({ type: "removeClick", item: work.item.id, index });
 }
 
-/**
- * One step of the segmenter, shown when it is done and no newer one waits.
- *
- * @param {() => Promise<object | null>} run
- * @param {{x: number, y: number, label: 0 | 1} | null} click whose mark is shown meanwhile
- */
-async function step(run, click = null) {
-  if (segmenter?.snapshot == null) return;
+/** Photographs and projects. @param {File[]} files */
+function open(files) {
   hideMessage();
-  running++;
-  if (click !== null) showPending([...pending, click]);
-  const latestClick = pending.at(-1) ?? null;
-  const busy = setTimeout(() => showBusy("Segmenting…"), BUSY_DELAY);
-  try {
-    const snapshot = await run();
-    if (snapshot !== null) await show(snapshot, latestClick);
-  } catch (error) {
-    showPending(pending.filter((one) => one !== click));
-    showError(error);
-  } finally {
-    clearTimeout(busy);
-    running--;
-    if (running === 0) hideBusy();
-  }
+  task(async () => {
+    await restoring;
+    for (const file of files.filter(isProject)) await openProject(file);
+    const pictures = files.filter((file) => !isProject(file));
+    if (pictures.length === 0) return;
+    work.open(pictures.map((blob) => ({ name: blob.name || "pasted.png", blob })));
+  });
+}
+
+async function openProject(file) {
+  const project = await unpacked(file, uniqueId);
+  work.add(project);
+  if (segmenter === null || project.preset === segmenter.preset) return;
+  showHint(
+    t("This project was made with the network “{preset}”. New clicks may give other masks.", {
+      preset: project.preset,
+    }),
+  );
+}
+
+function openSample(url) {
+  const name = url.split("/").at(-1);
+  task(async () => {
+    const response = await fetch(url).catch(() => null);
+    if (!response?.ok) {
+      throw new InputError("The sample could not be fetched. Check the connection.");
+    }
+    await restoring;
+    work.open([{ name, blob: await response.blob() }]);
+  });
+}
+
+/** Go on to the photograph before or after the one that is shown. */
+function showNeighbour(step) {
+  const { photographs, current } = work.document;
+  const index = photographs.findIndex(({ id }) => id === current) + step;
+  if (index in photographs) act({ type: "show", photograph: photographs[index].id });
+}
+
+/** Masks from a file: one is what the present object starts from, several are objects. */
+function openMask(file) {
+  if (work.photograph === null) return;
+  hideMessage();
+  task(async () => {
+    const { id } = work.photograph;
+    await work.settled();
+    const masks = await segmenter.readMasks(file);
+    if (work.photograph?.id !== id) return; // another one is shown meanwhile
+    if (masks.length === 1 && masks[0].name === "") work.startFrom(masks[0].mask);
+    else work.addItems(masks);
+  });
 }
 
 function setSubtracting(value) {
@@ -151,149 +205,202 @@ function setSubtracting(value) {
   element("mode-subtract").ariaPressed = String(value);
 }
 
-async function setView(name) {
+function setView(name) {
   view = name;
   for (const button of document.querySelectorAll("[data-view]")) {
     button.ariaPressed = String(button.dataset.view === name);
   }
-  if (latest !== null) await show(latest);
+  show();
 }
 
-function setThreshold(value) {
-  element("threshold").value = value;
-  element("threshold-value").textContent = Number(value).toFixed(2);
-}
-
-async function save(format) {
-  if (segmenter?.snapshot == null) return;
+/** Save a file of the present object or of all. @param {string} format a name in FILES */
+function save(format) {
+  if (work.photograph === null) return;
   hideMessage();
-  try {
-    const texts = { imageName: fileName, names: objects.names };
-    const file = await segmenter.toMask(format, texts);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(file);
-    link.download = fileName.replace(/\.[^.]*$/, "") + FILES[format];
-    link.click();
-    // The download has its own hold on the data once it has begun.
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  } catch (error) {
-    showError(error);
-  }
+  task(async () => {
+    const { name } = work.photograph;
+    download(await fileOf(format), stem(name) + FILES[format]);
+  });
+}
+
+/** What is seen now, once it is computed. @returns {Promise<Blob>} */
+async function fileOf(format) {
+  await work.settled();
+  const { name, items, size } = work.photograph;
+  const empty = () => new Uint8Array(size.width * size.height);
+  const masks = items.map((item) => work.maskOf(item) ?? empty());
+  const object = items.indexOf(work.item);
+  const names = items.map((item) => item.name);
+  return segmenter.toMask(format, { imageName: name, names, masks, object });
+}
+
+function saveProject() {
+  hideMessage();
+  task(async () => {
+    await work.settled();
+    const { name } = currentPhotograph(work.document);
+    download(await packed(work.kept, segmenter?.preset ?? ""), `${stem(name)}_project.zip`);
+  });
 }
 
 // ---- What is shown -------------------------------------------------------------------------------
 
-/**
- * @param {object} snapshot
- * @param {object | null} click the latest that the snapshot holds of those that were pending
- */
-async function show(snapshot, click = null) {
-  latest = snapshot;
-  pending = pending.slice(pending.indexOf(click) + 1);
-  const { mask, others, object, clicks, width, height } = snapshot;
-  // The probability has four bytes a pixel, so it is fetched only to be seen.
-  const probability = view === "probability" ? await segmenter.probability() : null;
-  if (snapshot !== latest) return; // a newer one came meanwhile
-  const plane = (data) => data && { data, width, height };
+function showPhotograph({ bitmap, isScaled }) {
+  element("stage").hidden = false;
+  element("empty").hidden = true;
+  stage.setPhotograph(bitmap);
+  // Whoever goes through the list of photographs stays in it.
+  if (!element("photographs").contains(document.activeElement)) {
+    element("stage").focus({ preventScroll: true });
+  }
+  if (!isScaled) return;
+  showHint(
+    t(
+      "The photograph is very large. It is worked on, and masks are saved, at {width} × {height} " +
+        "pixels.",
+      { width: bitmap.width, height: bitmap.height },
+    ),
+  );
+}
+
+/** Everything, as it is now. */
+function show() {
+  const { photograph, item } = work;
+  storage?.save(work.kept);
+  showWorking();
+  const isNothing = work.document.current === null;
+  if (element("empty").hidden === isNothing) {
+    element("empty").hidden = !isNothing;
+    if (isNothing && element("stage").contains(document.activeElement)) element("open").focus();
+    element("stage").hidden = isNothing;
+  }
+  element("zoom").hidden = isNothing;
+  element("photographs-section").hidden = isNothing;
+  photographs.show(work.document);
+  showTools(photograph, item);
+  if (item === null) {
+    if (isNothing) element("objects").replaceChildren();
+    element("status").textContent = element("file-name").textContent = "";
+    return;
+  }
+  const { width, height } = photograph.size;
+  showMasks(photograph, item);
+  objects.show(photograph.items, photograph.present, (item) => {
+    const answer = work.answerOf(item);
+    return answer && answer.area / (width * height);
+  });
+  element("objects-hint").hidden = !isEmpty(item);
+  element("status").textContent = statusOf(item);
+  element("file-name").textContent = `${photograph.name} · ${width} × ${height}`;
+}
+
+function showMasks({ items, size }, item) {
+  const answer = work.answerOf(item);
+  const plane = (data) => data && { data, ...size };
+  const known = answer?.clicks ?? [];
+  if (view === "probability") updateProbability(answer);
   stage.show({
     mode: view,
-    mask: plane(mask),
-    others: plane(others),
-    probability: plane(probability),
-    object,
-    clicks,
-    pending,
+    mask: plane(work.maskOf(item)),
+    others: plane(othersOf(items, item, size, (one) => work.answerOf(one))),
+    probability: plane(answer && probability && probability.data),
+    object: items.indexOf(item),
+    clicks: item.clicks.map((click) => {
+      return { ...click, isPending: !known.some((one) => sameClick(one, click)) };
+    }),
   });
-  objects.show(snapshot);
-  showTools(snapshot);
-  const parts = [];
-  if (clicks.length > 0) {
-    parts.push(`${clicks.length} ${clicks.length === 1 ? "click" : "clicks"}`);
-    parts.push(`${Math.round(snapshot.clickMs)} ms`);
-  }
-  element("status").textContent = parts.join(" · ");
-  element("file-name").textContent = `${fileName} · ${width} × ${height}`;
-  element("objects-hint").hidden = mask !== null;
 }
 
-function showPending(clicks) {
-  pending = clicks;
-  stage.show({ pending });
+/** The probability has four bytes a pixel, so it is fetched only to be seen. */
+async function updateProbability(answer) {
+  if (answer === null || probability?.answer === answer || !work.isIdle) return;
+  probability = { answer, data: probability?.data ?? null };
+  await task(async () => {
+    const data = await segmenter.probability();
+    if (probability.answer === answer) probability = { answer, data };
+  });
 }
 
-function showTools({ mask, canUndo, canRedo, numObjects }) {
-  const isEnabled = {
-    "mode-add": true,
-    "mode-subtract": true,
-    undo: canUndo,
-    redo: canRedo,
-    reset: canUndo,
-    "next-object": mask !== null,
-    "zoom-in": true,
-    "zoom-out": true,
-    fit: true,
-    "open-mask": true,
-    threshold: true,
+function statusOf({ clicks }) {
+  if (clicks.length === 0) return "";
+  const parts = [
+    clicks.length === 1 ? t("1 click") : t("{count} clicks", { count: clicks.length }),
+  ];
+  const time = segmenter?.snapshot?.clickMs ?? 0;
+  if (time > 0) parts.push(`${number(time)} ms`);
+  return parts.join(" · ");
+}
+
+function showTools(photograph, item) {
+  const isReady = item !== null;
+  const isStarted = isReady && !isEmpty(item);
+  const isAny = isReady && photograph.items.some((one) => !isEmpty(one));
+  const tools = {
+    "mode-add": isReady,
+    "mode-subtract": isReady,
+    undo: work.canUndo,
+    redo: work.canRedo,
+    reset: isReady && item.clicks.length > 0,
+    "next-object": isStarted,
   };
-  for (const [id, enabled] of Object.entries(isEnabled)) element(id).disabled = !enabled;
+  // They keep the focus of the keyboard, which `disabled` would take from them.
+  for (const [id, isEnabled] of Object.entries(tools)) {
+    element(id).ariaDisabled = isEnabled ? null : "true";
+  }
+  element("open-mask").disabled = !isReady;
+  element("threshold").disabled = !isReady;
+  element("save-project").disabled = work.document.current === null;
+  if (isReady && document.activeElement !== element("threshold")) showThreshold(item.threshold);
   for (const button of document.querySelectorAll("[data-save]")) {
-    const isOfAll = ["index", "coco"].includes(button.dataset.save);
-    button.disabled = mask === null && !(isOfAll && numObjects > 1);
+    button.disabled = OF_ALL.has(button.dataset.save) ? !isAny : !isStarted;
   }
 }
 
-function showBusy(text, fraction) {
-  element("busy").hidden = false;
-  element("busy-text").textContent = text;
-  if (fraction === undefined) element("busy-progress").removeAttribute("value");
-  else element("busy-progress").value = fraction;
+function showThreshold(value) {
+  element("threshold").value = value;
+  element("threshold-value").textContent = number(Number(value), 2);
 }
 
-function hideBusy() {
-  element("busy").hidden = true;
+function showZoom(scale) {
+  element("actual-size").textContent = `${number(100 * scale)} %`;
 }
 
-function showError(error) {
-  if (!(error instanceof InputError)) console.error(error);
-  const isForPeople = error instanceof InputError;
-  showMessage(isForPeople ? error.message : `Something went wrong: ${error.message}`);
+/** What is busy, unless it is over in a moment. */
+function showWorking() {
+  if (segmenter === null) return; // the loading says so itself
+  if (isIdle()) showBusy(null);
+  else showBusy(work.photograph === null ? t("Reading the photograph…") : t("Segmenting…"));
 }
 
-function showHint(text) {
-  showMessage(text);
-  messageTimer = setTimeout(hideMessage, HINT_TIME);
-}
-
-function showMessage(text) {
-  clearTimeout(messageTimer);
-  element("message-text").textContent = text;
-  element("message").hidden = false;
-}
-
-function hideMessage() {
-  clearTimeout(messageTimer);
-  element("message").hidden = true;
+function isIdle() {
+  return running === 0 && work.isIdle;
 }
 
 // ---- Wiring --------------------------------------------------------------------------------------
 
 function wire() {
   const actions = {
-    undo: () => latest?.canUndo && step(() => segmenter.undo()),
-    redo: () => latest?.canRedo && step(() => segmenter.redo()),
-    reset: () => latest?.canUndo && step(() => segmenter.reset()),
-    next: () => latest?.mask && step(() => segmenter.newObject()),
+    undo: () => attempt(() => work.undo()),
+    redo: () => attempt(() => work.redo()),
+    reset: () => act({ type: "reset" }),
+    next: () => attempt(() => work.nextItem()),
     swap: () => setSubtracting(!isSubtracting),
     probability: () => setView(view === "probability" ? "mask" : "probability"),
-    zoomIn: () => stage.zoom(1.4),
-    zoomOut: () => stage.zoom(1 / 1.4),
+    zoomIn: () => stage.zoom(ZOOM_STEP),
+    zoomOut: () => stage.zoom(1 / ZOOM_STEP),
     fit: () => stage.fit(),
-    save: () => latest?.mask && save("mask"),
+    actualSize: () => stage.zoomTo(1),
+    save: () => work.item && !isEmpty(work.item) && save("mask"),
     open: () => element("file-input").click(),
+    previousPhotograph: () => showNeighbour(-1),
+    nextPhotograph: () => showNeighbour(1),
+    escape,
   };
   const buttons = {
     open: actions.open,
     "open-first": actions.open,
+    "add-photographs": actions.open,
+    "close-all": () => act({ type: "closeAll" }),
     "mode-add": () => setSubtracting(false),
     "mode-subtract": () => setSubtracting(true),
     undo: actions.undo,
@@ -302,11 +409,15 @@ function wire() {
     "next-object": actions.next,
     "zoom-in": actions.zoomIn,
     "zoom-out": actions.zoomOut,
+    "actual-size": actions.actualSize,
     fit: actions.fit,
     "open-mask": () => element("mask-input").click(),
+    "save-project": saveProject,
     "message-close": hideMessage,
   };
-  for (const [id, action] of Object.entries(buttons)) element(id).addEventListener("click", action);
+  for (const [id, action] of Object.entries(buttons)) {
+    element(id).addEventListener("click", () => element(id).ariaDisabled !== "true" && action());
+  }
   for (const button of document.querySelectorAll("[data-view]")) {
     button.addEventListener("click", () => setView(button.dataset.view));
   }
@@ -319,8 +430,20 @@ function wire() {
   listenToKeys(actions);
   listShortcuts(element("shortcuts"));
   wireSliders();
-  wireFiles();
+  listenToInput(element("file-input"), open);
+  listenToInput(element("mask-input"), ([file]) => openMask(file));
+  listenToFiles(open, element("drop-hint"));
+  element("language").value = language;
+  element("language").addEventListener("change", ({ target }) => choose(target.value));
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("./sw.js");
+}
+
+/** Close what is open; out of a field, back to the photograph. */
+function escape() {
+  element("drop-hint").hidden = true;
+  if (!hideMessage() && document.activeElement?.tagName === "INPUT") {
+    element("stage").hidden ? document.activeElement.blur() : element("stage").focus();
+  }
 }
 
 function wireSliders() {
@@ -331,47 +454,15 @@ function wireSliders() {
   });
   stage.opacity = opacity.value / 100;
   threshold.addEventListener("input", () => {
-    setThreshold(threshold.value);
-    step(() => segmenter.setThreshold(Number(threshold.value)));
+    showThreshold(threshold.value);
+    if (work.item === null) return;
+    act({ type: "setThreshold", item: work.item.id, threshold: Number(threshold.value) });
   });
-}
-
-function wireFiles() {
-  for (const [id, take] of [
-    ["file-input", (file) => open(file, file.name)],
-    ["mask-input", (file) => step(() => segmenter.setMask(file))],
-  ]) {
-    element(id).addEventListener("change", ({ target }) => {
-      const [file] = target.files;
-      target.value = ""; // so that the same file can be chosen again
-      if (file) take(file);
-    });
-  }
-  document.addEventListener("paste", ({ clipboardData }) => {
-    const file = [...clipboardData.files].find(({ type }) => type.startsWith("image/"));
-    if (file) open(file, file.name || "pasted.png");
-  });
-  const hint = element("drop-hint");
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    hint.hidden = !event.dataTransfer.types.includes("Files");
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (event.relatedTarget === null) hint.hidden = true;
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    hint.hidden = true;
-    const [file] = event.dataTransfer.files;
-    if (file) open(file, file.name);
-  });
-}
-
-async function openSample(url) {
-  const response = await fetch(url);
-  if (response.ok) open(await response.blob(), url.split("/").at(-1));
-  else showMessage("The sample could not be fetched. Check the connection.");
 }
 
 // For tests, which must find pixels on the page and know when all is done.
-globalThis.fctsfn = { stage, isIdle: () => running === 0, segmenter: () => segmenter };
+globalThis.fctsfn = {
+  stage,
+  isIdle: () => isIdle() && (storage === null || storage.isIdle),
+  segmenter: () => segmenter,
+};

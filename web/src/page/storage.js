@@ -12,10 +12,13 @@
  * @property {Map<string, Answer>} answers masks, by object
  */
 
+import { InputError } from "../engine/segmenter.js";
+
 const NAME = "fctsfn";
 // Another form of what is kept gets another number, and what has an unknown one is left alone.
 const VERSION = 1;
 const STORES = ["photographs", "starts", "answers"];
+const LOCK_TIME = 1500; // milliseconds
 const WORK = "work"; // holds the document under this key, too
 
 export class Storage {
@@ -37,6 +40,7 @@ export class Storage {
    * @returns {Promise<Storage>} rejects where the browser keeps nothing
    */
   static async open(on) {
+    await hold();
     const request = indexedDB.open(NAME, VERSION);
     request.onupgradeneeded = () => {
       for (const store of [...STORES, WORK]) request.result.createObjectStore(store);
@@ -111,6 +115,29 @@ export class Storage {
       throw error;
     }
   }
+}
+
+/**
+ * Two tabs that keep their work would overwrite each other's. The page that is left by a reload lets
+ * go of the lock in a moment.
+ */
+async function hold() {
+  if (!navigator.locks) return;
+  const signal = AbortSignal.timeout(LOCK_TIME);
+  await new Promise((resolve, reject) => {
+    navigator.locks
+      .request(NAME, { signal }, () => {
+        resolve();
+        return new Promise(() => {}); // held until the page is left
+      })
+      .catch(() =>
+        reject(
+          new InputError(
+            "This page is open in another tab, which keeps your work. What you do here is not kept.",
+          ),
+        ),
+      );
+  });
 }
 
 /** What a document refers to: {photographs, starts, answers}, each a set of ids. */

@@ -226,7 +226,8 @@ export class Work {
   }
 }
 
-function uniqueId() {
+/** An id that nobody else has. */
+export function uniqueId() {
   return [Date.now(), ...crypto.getRandomValues(new Uint32Array(2))]
     .map((number) => number.toString(36))
     .join("-");

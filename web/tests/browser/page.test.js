@@ -123,7 +123,10 @@ test("undo, redo, reset and removing a click by its mark", { skip }, async () =>
   await page.keyboard.press("r");
   await settled(page);
   assert.equal((await stateOf(page)).mask, null);
-  assert.ok(await page.isDisabled("#undo"));
+  assert.ok(await page.isDisabled("#reset"));
+  await page.click("#undo");
+  await settled(page);
+  assert.equal((await stateOf(page)).area, areas[1]);
 });
 
 test("the toggle subtracts, a first subtracting click is explained", { skip }, async () => {

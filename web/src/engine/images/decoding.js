@@ -64,6 +64,12 @@ export async function decodePhotograph(source) {
  * @returns {Promise<Uint8Array>} [height, width] of 0 and 1
  */
 export async function decodeMask(file, height, width) {
+  const { rgba, palette } = await decodeMaskPixels(file, height, width);
+  return maskOfPixels(rgba, palette);
+}
+
+/** RGBA [N, 4] of a file of the photograph's size as it is stored, and its palette [M, 3] or null. */
+export async function decodeMaskPixels(file, height, width) {
   const palette = pngPalette(new Uint8Array(await file.arrayBuffer()));
   const bitmap = await decoded(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   if (bitmap.width !== width || bitmap.height !== height) {
@@ -76,7 +82,7 @@ export async function decodeMask(file, height, width) {
   const rgba = new Uint8Array(height * width * 4);
   readStrips(bitmap, null, (pixels, first) => rgba.set(pixels, first * 4));
   bitmap.close();
-  return maskOfPixels(rgba, palette);
+  return { rgba, palette };
 }
 
 /** @param {Uint8Array} rgba [N, 4] @param {Uint8Array | null} palette [M, 3] @returns [N] of 0, 1 */
@@ -108,7 +114,8 @@ export function maskOfPixels(rgba, palette) {
   return take((i) => rgba[i] >= least);
 }
 
-function hasColours(palette) {
+/** Whether a palette is that of an index PNG: one of greys is a picture's. */
+export function hasColours(palette) {
   for (let i = 0; i + 2 < palette.length; i += 3) {
     if (palette[i] !== palette[i + 1] || palette[i] !== palette[i + 2]) return true;
   }

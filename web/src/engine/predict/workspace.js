@@ -160,15 +160,16 @@ export class Workspace {
    * A file of the present object ("mask", "cutout", "probability") or of all ("index", "coco").
    *
    * @param {string} format
-   * @param {{imageName?: string, names?: string[]}} texts for COCO: the photograph's file name, and
-   *   one name per object
+   * @param {{imageName?: string, names?: string[], masks?: Uint8Array[], object?: number}} what for
+   *   COCO: the photograph's file name, and one name per object. `masks` are taken in the place of
+   *   those that were clicked here, `object` is the present one of them.
    * @returns {Promise<Blob>}
    */
-  async file(format, { imageName = "photograph", names = [] } = {}) {
+  async file(format, { imageName = "photograph", names = [], masks: given, object = 0 } = {}) {
     const { height, width } = this.#predictor.imageSize;
-    const prediction = this.#predictor.prediction;
+    const prediction = given ? { mask: given[object] } : this.#predictor.prediction;
     if (format === "index" || format === "coco") {
-      const masks = this.#masks();
+      const masks = given ? withoutEmptyEnd(given) : this.#masks();
       if (format === "index") return indexPng(indexMap(masks), height, width, vocPalette());
       const json = cocoJson(masks, height, width, imageName, names);
       return new Blob([json], { type: "application/json" });
@@ -223,12 +224,7 @@ export class Workspace {
       if (i === this.#present) counts = this.#presentCounts();
       return maskOfRunLengths(counts ?? [height * width], height, width);
     });
-    if (!masks.some((mask) => mask.includes(1))) {
-      throw new InputError("There is no mask to save yet. Click an object first.");
-    }
-    // An object that is still empty at the end has just been started, and is none yet.
-    while (!masks.at(-1).includes(1)) masks.pop();
-    return masks;
+    return withoutEmptyEnd(masks);
   }
 
   #others() {
@@ -242,4 +238,11 @@ export class Workspace {
     });
     return index;
   }
+}
+
+/** The masks but for an object at the end that has just been started, and is none yet. */
+function withoutEmptyEnd(masks) {
+  const last = masks.findLastIndex((mask) => mask.includes(1));
+  if (last < 0) throw new InputError("There is no mask to save yet. Click an object first.");
+  return masks.slice(0, last + 1);
 }
