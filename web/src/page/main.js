@@ -47,6 +47,7 @@ let storage = null; // once opened; null where the browser keeps nothing
 let isSubtracting = false;
 let view = "mask";
 let probability = null; // {answer, data}: of which mask it is
+let hasPicture = false; // whether the canvas ever had a photograph
 let running = 0; // tasks beside the masks: opening and saving files
 
 translate(document);
@@ -246,8 +247,9 @@ function saveProject() {
 // ---- What is shown -------------------------------------------------------------------------------
 
 function showPhotograph({ bitmap, isScaled }) {
-  element("stage").hidden = false;
+  hasPicture = true;
   element("empty").hidden = true;
+  element("stage").hidden = false;
   stage.setPhotograph(bitmap);
   // Whoever goes through the list of photographs stays in it.
   if (!element("photographs").contains(document.activeElement)) {
@@ -265,15 +267,22 @@ function showPhotograph({ bitmap, isScaled }) {
 
 /** Everything, as it is now. */
 function show() {
-  const { photograph, item } = work;
   storage?.save(work.kept);
   showWorking();
-  const isNothing = work.document.current === null;
-  if (element("empty").hidden === isNothing) {
-    element("empty").hidden = !isNothing;
-    if (isNothing && element("stage").contains(document.activeElement)) element("open").focus();
-    element("stage").hidden = isNothing;
+  const hadFocus = document.activeElement !== document.body;
+  showParts();
+  // What had the focus may be gone.
+  const active = document.activeElement;
+  if (hadFocus && (active === document.body || active.closest("[hidden]"))) {
+    element(element("stage").hidden ? "open-first" : "stage").focus();
   }
+}
+
+function showParts() {
+  const { photograph, item } = work;
+  const isNothing = work.document.current === null;
+  element("stage").hidden = isNothing || !hasPicture;
+  element("empty").hidden = !isNothing;
   element("zoom").hidden = isNothing;
   element("photographs-section").hidden = isNothing;
   photographs.show(work.document);
@@ -442,7 +451,8 @@ function wire() {
 function escape() {
   element("drop-hint").hidden = true;
   if (!hideMessage() && document.activeElement?.tagName === "INPUT") {
-    element("stage").hidden ? document.activeElement.blur() : element("stage").focus();
+    if (element("stage").hidden) document.activeElement.blur();
+    else element("stage").focus();
   }
 }
 

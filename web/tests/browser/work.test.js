@@ -148,8 +148,10 @@ test("a reload brings everything back", { skip }, async (t) => {
   // What is closed is not kept, and can be had back until then.
   await page.click("#close-all");
   assert.ok(await page.isVisible("#empty"));
+  assert.ok(await page.isHidden("#stage"));
   await page.keyboard.press("Control+z");
   await settled(page);
+  assert.ok(await page.isVisible("#stage"));
   assert.equal(await page.locator("#photographs li").count(), 2);
   assert.deepEqual((await stateOf(page)).mask, second.mask);
   await page.click("#close-all");
