@@ -21,14 +21,18 @@ const LINE_HEIGHT = 16; // of a wheel that counts lines, in CSS pixels
  *
  * @typedef {object} Handlers
  * @property {() => boolean} isReady whether there is anything to point at
- * @property {(at: Point, how: {isSecondary: boolean, pointerType: string}) => void} click secondary:
- *   the right button, Ctrl and the button of a Mac, or a long press. A double click is one.
+ * @property {(at: Point, how: {isSecondary: boolean, isChoosing: boolean, pointerType: string}) =>
+ *   void} click secondary: the right button, Ctrl and the button of a Mac, or a long press. Choosing:
+ *   Alt was held. A double click is one.
  * @property {(at: Point | null) => void} hover the mouse is there, no button pressed; null: it left
  * @property {(across: number, down: number) => void} drag by so much since the last call
  * @property {(factor: number, at: Point) => void} zoom
  * @property {(factor: number) => boolean} takesWheel whether the wheel zooms now; if not, the page
  *   around scrolls
  * @property {() => void} press a button or finger went down
+ * @property {() => boolean} draws whether one pointer draws instead of clicking and dragging
+ * @property {(at: Point | null, phase: "begin" | "go" | "end", isSecondary: boolean) => void} stroke
+ *   what is drawn so; null: it counts for nothing, because a second finger came
  */
 
 export class Gestures {
@@ -76,9 +80,12 @@ export class Gestures {
         isSecondary: event.button === 2,
         isDrag: isMiddle,
         isShake: !isMiddle, // a drag so far that it may still be a click
+        isStroke: !isMiddle && this.#on.draws(),
       };
       if (isMiddle) event.preventDefault();
+      if (this.#gesture.isStroke) this.#on.stroke(at, "begin", event.button === 2);
     } else {
+      this.#endStroke(null);
       Object.assign(this.#gesture, { isDrag: true, isShake: false }); // two fingers never click
     }
     this.#on.press();
@@ -92,6 +99,10 @@ export class Gestures {
       return;
     }
     const gesture = this.#gesture;
+    if (gesture.isStroke) {
+      this.#on.stroke(at, "go", gesture.isSecondary);
+      return;
+    }
     if (distance(at, gesture.start) > SHAKE.distance) gesture.isShake = false;
     if (!gesture.isDrag && distance(at, gesture.start) <= dragStart(event)) return;
     gesture.isDrag = true;
@@ -113,6 +124,11 @@ export class Gestures {
 
   #up(event) {
     if (!this.#pointers.has(event.pointerId)) return;
+    if (this.#gesture.isStroke) {
+      this.#endStroke(this.#pointOf(event));
+      this.#gone(event);
+      return;
+    }
     const before = this.#pointers.get(event.pointerId);
     const { start, time, isDrag, isShake, isSecondary } = this.#gesture;
     this.#gone(event);
@@ -120,7 +136,15 @@ export class Gestures {
     // What was aimed at is where the pointer went down.
     if (isDrag) this.#on.drag(start.x - before.x, start.y - before.y);
     if (this.#isSecondOfTwo(start, isSecondary, event)) return;
-    this.#on.click(start, { isSecondary, pointerType: event.pointerType });
+    const { altKey: isChoosing, pointerType } = event;
+    this.#on.click(start, { isSecondary, isChoosing, pointerType });
+  }
+
+  /** @param {Point | null} at */
+  #endStroke(at) {
+    if (!this.#gesture?.isStroke) return;
+    this.#gesture.isStroke = false;
+    this.#on.stroke(at, "end", this.#gesture.isSecondary);
   }
 
   #isSecondOfTwo(at, isSecondary, event) {
@@ -135,6 +159,7 @@ export class Gestures {
   }
 
   #gone(event) {
+    if (event.type === "pointercancel") this.#endStroke(null);
     this.#pointers.delete(event.pointerId);
     if (this.#pointers.size === 0) this.#gesture = null;
   }

@@ -62,15 +62,26 @@ export interface ClickOptions {
   onGlance?: (glance: Snapshot) => void;
 }
 
+/** Of the present object: a PNG. */
+export type ObjectFormat = "mask" | "cutout" | "probability";
+/** Of all objects. */
+export type Format = ObjectFormat | "index" | "coco" | "labelme" | "yolo" | "svg";
+
 export interface FileOptions {
-  /** The photograph's file name, for COCO. */
+  /** The photograph's file name, for COCO and labelme. */
   imageName?: string;
-  /** One per object, for COCO. */
+  /** One per object; an empty or no name is "object". */
   names?: string[];
   /** Masks of your own in the place of the segmenter's, one per object, [height, width] of 0 and 1. */
   masks?: Uint8Array[];
   /** Which of these masks "mask" and "cutout" are about. */
   object?: number;
+  /** A cut-out whose edges are soft, in the object's own colours. */
+  soft?: boolean;
+  /** A cut-out that is as large as the object. */
+  crop?: boolean;
+  /** What a cut-out lies on: "#rrggbb", or a picture, which covers it. Nothing: transparent. */
+  background?: string | Blob | null;
 }
 
 /**
@@ -127,13 +138,10 @@ export class Segmenter {
   /** Of the present object, [height, width] in [0, 1]. */
   probability(): Promise<Float32Array>;
   /**
-   * A file: PNG of the present object ("mask" black and white, "cutout" RGBA, "probability" grey),
-   * index PNG or COCO JSON of all objects.
+   * A file: PNG of the present object ("mask" black and white, "cutout" RGBA, "probability" grey);
+   * index PNG, COCO JSON, labelme JSON, YOLO segmentation or SVG of all objects.
    */
-  toMask(
-    format?: "mask" | "cutout" | "probability" | "index" | "coco",
-    what?: FileOptions,
-  ): Promise<Blob>;
+  toMask(format?: Format, what?: FileOptions): Promise<Blob>;
   /**
    * The masks in a file that belongs to the photograph: a COCO file's with their names; else an index
    * PNG's, one per index; else the one mask of a picture.

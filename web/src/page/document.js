@@ -131,6 +131,12 @@ const ACTIONS = {
     });
   },
 
+  /** A box is drawn around the present object: clicks in the place of those before. {photograph, clicks} */
+  box(document, { photograph, clicks }) {
+    if (document.current !== photograph) return document;
+    return withPresent(document, (item) => ({ ...item, start: null, clicks }));
+  },
+
   /** {item, index} of a click among those of the object */
   removeClick(document, { item, index }) {
     return withItem(document, item, (old) => {

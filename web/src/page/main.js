@@ -2,34 +2,33 @@
 
 import { Stage } from "../canvas/stage.js";
 import { InputError, Segmenter } from "../engine/segmenter.js";
-import { currentPhotograph, isEmpty, sameClick } from "./document.js";
-import { download, isProject, listenToFiles, listenToInput, stem } from "./files.js";
+import { clicksOfBox } from "./box.js";
+import { largestPart, painted, withoutHoles } from "./cleaning.js";
+import { isEmpty, sameClick } from "./document.js";
+import { isProject, listenToFiles, listenToInput } from "./files.js";
 import { hideMessage, showBusy, showError, showHint } from "./messages.js";
 import { ObjectList } from "./objects.js";
 import { othersOf } from "./others.js";
 import { PhotographList } from "./photographs.js";
-import { packed, unpacked } from "./project.js";
+import { unpacked } from "./project.js";
+import { valueAt } from "./runs.js";
+import { Saving } from "./saving.js";
 import { listenToKeys, listShortcuts } from "./shortcuts.js";
 import { Storage } from "./storage.js";
-import { choose, language, number, t, translate } from "./texts.js";
+import { chooseLanguage, language, number, t, translate } from "./texts.js";
 import { uniqueId, Work } from "./work.js";
 
 const MODEL = "./model/";
-const FILES = {
-  mask: "_mask.png",
-  cutout: "_cutout.png",
-  index: "_objects.png",
-  coco: "_coco.json",
-};
-const OF_ALL = new Set(["index", "coco"]);
 // Of the stage, around a photograph that fits.
 const MARGIN = 0.04;
 const ZOOM_STEP = 1.4;
+const BRUSH_STEP = 1.25;
+const BRUSH_BY_KEYBOARD = 4; // radius in pixels of the photograph
 
 const element = (id) => document.getElementById(id);
 const stage = new Stage(
   element("stage"),
-  { click: addClick, remove: removeClick, zoomed: showZoom },
+  { click: addClick, remove: removeClick, choose, paint, box: addBox, zoomed: showZoom },
   { margin: MARGIN },
 );
 const work = new Work({ changed: show, shown: showPhotograph, failed: showError });
@@ -42,9 +41,11 @@ const objects = new ObjectList(element("objects"), {
   remove: (item) => attempt(() => work.removeItem(item)),
   rename: (item, name) => act({ type: "rename", item, name }),
 });
+const saving = new Saving({ work, segmenter: () => segmenter, task: askedFor });
 let segmenter = null; // once loaded
 let storage = null; // once opened; null where the browser keeps nothing
 let isSubtracting = false;
+let tool = "click"; // what one pointer does, as the canvas calls it
 let view = "mask";
 let probability = null; // {answer, data}: of which mask it is
 let hasPicture = false; // whether the canvas ever had a photograph
@@ -134,10 +135,67 @@ async function task(run) {
   show();
 }
 
+/** The same, for what a person asks for: what was said before is over. */
+function askedFor(run) {
+  hideMessage();
+  return task(run);
+}
+
 function addClick(x, y, isSecondary) {
   if (work.photograph === null) return;
-  const label = isSubtracting || isSecondary ? 0 : 1;
+  if (tool === "brush") {
+    paint([{ x, y }], BRUSH_BY_KEYBOARD, isSecondary);
+    return;
+  }
+  const label = labelOf(isSecondary);
   act({ type: "click", photograph: work.photograph.id, x, y, label });
+}
+
+function labelOf(isSecondary) {
+  return isSubtracting || isSecondary ? 0 : 1;
+}
+
+/** A stroke of the brush: the mask as it is seen, painted or erased, is what the object starts from. */
+function paint(points, radius, isSecondary) {
+  const { photograph, item } = work;
+  if (item === null) return;
+  const before = work.maskOf(item);
+  const mask = painted(before, photograph.size, points, radius, labelOf(isSecondary));
+  edit(before, mask);
+}
+
+/** Change the present object's mask by hand. @param {(mask, size) => Uint8Array} change */
+function clean(change) {
+  const mask = work.item && work.maskOf(work.item);
+  if (mask) edit(mask, change(mask, work.photograph.size));
+}
+
+function edit(before, mask) {
+  hideMessage();
+  const isSame = mask.every((value, i) => value === (before ? before[i] : 0));
+  if (isSame) showHint(t("That changes nothing in the mask."));
+  else attempt(() => work.startFrom(mask.includes(1) ? mask : null));
+}
+
+/** A box around the object: clicks that say the same. */
+function addBox(one, other) {
+  const { photograph } = work;
+  setTool("click");
+  if (photograph === null) return;
+  const clicks = clicksOfBox(one, other, photograph.size);
+  act({ type: "box", photograph: photograph.id, clicks });
+}
+
+/** Go on with the object whose mask lies at a pixel. */
+function choose(x, y) {
+  if (work.photograph === null) return;
+  const { items, size } = work.photograph;
+  const others = items.filter((item) => item !== work.item);
+  const chosen = others.findLast((item) => {
+    const answer = work.answerOf(item);
+    return answer !== null && valueAt(answer.runs, y * size.width + x) === 1;
+  });
+  if (chosen) act({ type: "select", item: chosen.id });
 }
 
 function removeClick(index) {
@@ -146,8 +204,7 @@ function removeClick(index) {
 
 /** Photographs and projects. @param {File[]} files */
 function open(files) {
-  hideMessage();
-  task(async () => {
+  askedFor(async () => {
     await restoring;
     for (const file of files.filter(isProject)) await openProject(file);
     const pictures = files.filter((file) => !isProject(file));
@@ -169,7 +226,7 @@ async function openProject(file) {
 
 function openSample(url) {
   const name = url.split("/").at(-1);
-  task(async () => {
+  askedFor(async () => {
     const response = await fetch(url).catch(() => null);
     if (!response?.ok) {
       throw new InputError("The sample could not be fetched. Check the connection.");
@@ -189,8 +246,7 @@ function showNeighbour(step) {
 /** Masks from a file: one is what the present object starts from, several are objects. */
 function openMask(file) {
   if (work.photograph === null) return;
-  hideMessage();
-  task(async () => {
+  askedFor(async () => {
     const { id } = work.photograph;
     await work.settled();
     const masks = await segmenter.readMasks(file);
@@ -204,6 +260,27 @@ function setSubtracting(value) {
   isSubtracting = value;
   element("mode-add").ariaPressed = String(!value);
   element("mode-subtract").ariaPressed = String(value);
+  setTool();
+}
+
+/** @param {string} name "brush" or "box"; the tool in use is put away */
+function toggleTool(name) {
+  if (work.item === null && tool !== name) return;
+  setTool(tool === name ? "click" : name);
+}
+
+function setTool(name = tool) {
+  tool = name;
+  for (const id of ["brush", "box"]) element(id).ariaPressed = String(tool === id);
+  element("brush-size-choice").hidden = tool !== "brush";
+  element("brush-size-value").textContent = element("brush-size").value;
+  stage.tool = { name, radius: element("brush-size").value / 2, label: labelOf(false) };
+}
+
+function resizeBrush(factor) {
+  const size = element("brush-size");
+  size.value = Math.round(size.value * factor);
+  setTool();
 }
 
 function setView(name) {
@@ -212,36 +289,6 @@ function setView(name) {
     button.ariaPressed = String(button.dataset.view === name);
   }
   show();
-}
-
-/** Save a file of the present object or of all. @param {string} format a name in FILES */
-function save(format) {
-  if (work.photograph === null) return;
-  hideMessage();
-  task(async () => {
-    const { name } = work.photograph;
-    download(await fileOf(format), stem(name) + FILES[format]);
-  });
-}
-
-/** What is seen now, once it is computed. @returns {Promise<Blob>} */
-async function fileOf(format) {
-  await work.settled();
-  const { name, items, size } = work.photograph;
-  const empty = () => new Uint8Array(size.width * size.height);
-  const masks = items.map((item) => work.maskOf(item) ?? empty());
-  const object = items.indexOf(work.item);
-  const names = items.map((item) => item.name);
-  return segmenter.toMask(format, { imageName: name, names, masks, object });
-}
-
-function saveProject() {
-  hideMessage();
-  task(async () => {
-    await work.settled();
-    const { name } = currentPhotograph(work.document);
-    download(await packed(work.kept, segmenter?.preset ?? ""), `${stem(name)}_project.zip`);
-  });
 }
 
 // ---- What is shown -------------------------------------------------------------------------------
@@ -347,6 +394,8 @@ function showTools(photograph, item) {
   const tools = {
     "mode-add": isReady,
     "mode-subtract": isReady,
+    brush: isReady,
+    box: isReady,
     undo: work.canUndo,
     redo: work.canRedo,
     reset: isReady && item.clicks.length > 0,
@@ -357,12 +406,11 @@ function showTools(photograph, item) {
     element(id).ariaDisabled = isEnabled ? null : "true";
   }
   element("open-mask").disabled = !isReady;
+  const hasMask = isReady && work.maskOf(item) !== null;
+  element("fill-holes").disabled = element("largest-part").disabled = !hasMask;
   element("threshold").disabled = !isReady;
-  element("save-project").disabled = work.document.current === null;
   if (isReady && document.activeElement !== element("threshold")) showThreshold(item.threshold);
-  for (const button of document.querySelectorAll("[data-save]")) {
-    button.disabled = OF_ALL.has(button.dataset.save) ? !isAny : !isStarted;
-  }
+  saving.show(isStarted, isAny);
 }
 
 function showThreshold(value) {
@@ -393,13 +441,17 @@ function wire() {
     redo: () => attempt(() => work.redo()),
     reset: () => act({ type: "reset" }),
     next: () => attempt(() => work.nextItem()),
+    brush: () => toggleTool("brush"),
+    box: () => toggleTool("box"),
+    smaller: () => resizeBrush(1 / BRUSH_STEP),
+    larger: () => resizeBrush(BRUSH_STEP),
     swap: () => setSubtracting(!isSubtracting),
     probability: () => setView(view === "probability" ? "mask" : "probability"),
     zoomIn: () => stage.zoom(ZOOM_STEP),
     zoomOut: () => stage.zoom(1 / ZOOM_STEP),
     fit: () => stage.fit(),
     actualSize: () => stage.zoomTo(1),
-    save: () => work.item && !isEmpty(work.item) && save("mask"),
+    save: () => work.item && !isEmpty(work.item) && saving.save("mask"),
     open: () => element("file-input").click(),
     previousPhotograph: () => showNeighbour(-1),
     nextPhotograph: () => showNeighbour(1),
@@ -412,6 +464,10 @@ function wire() {
     "close-all": () => act({ type: "closeAll" }),
     "mode-add": () => setSubtracting(false),
     "mode-subtract": () => setSubtracting(true),
+    brush: actions.brush,
+    box: actions.box,
+    "fill-holes": () => clean(withoutHoles),
+    "largest-part": () => clean(largestPart),
     undo: actions.undo,
     redo: actions.redo,
     reset: actions.reset,
@@ -421,7 +477,6 @@ function wire() {
     "actual-size": actions.actualSize,
     fit: actions.fit,
     "open-mask": () => element("mask-input").click(),
-    "save-project": saveProject,
     "message-close": hideMessage,
   };
   for (const [id, action] of Object.entries(buttons)) {
@@ -429,9 +484,6 @@ function wire() {
   }
   for (const button of document.querySelectorAll("[data-view]")) {
     button.addEventListener("click", () => setView(button.dataset.view));
-  }
-  for (const button of document.querySelectorAll("[data-save]")) {
-    button.addEventListener("click", () => save(button.dataset.save));
   }
   for (const button of document.querySelectorAll("[data-sample]")) {
     button.addEventListener("click", () => openSample(button.dataset.sample));
@@ -443,14 +495,15 @@ function wire() {
   listenToInput(element("mask-input"), ([file]) => openMask(file));
   listenToFiles(open, element("drop-hint"));
   element("language").value = language;
-  element("language").addEventListener("change", ({ target }) => choose(target.value));
+  element("language").addEventListener("change", ({ target }) => chooseLanguage(target.value));
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("./sw.js");
 }
 
 /** Close what is open; out of a field, back to the photograph. */
 function escape() {
   element("drop-hint").hidden = true;
-  if (!hideMessage() && document.activeElement?.tagName === "INPUT") {
+  if (tool !== "click") setTool("click");
+  else if (!hideMessage() && document.activeElement?.tagName === "INPUT") {
     if (element("stage").hidden) document.activeElement.blur();
     else element("stage").focus();
   }
@@ -463,6 +516,7 @@ function wireSliders() {
     stage.opacity = opacity.value / 100;
   });
   stage.opacity = opacity.value / 100;
+  element("brush-size").addEventListener("input", () => setTool());
   threshold.addEventListener("input", () => {
     showThreshold(threshold.value);
     if (work.item === null) return;

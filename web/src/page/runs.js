@@ -38,3 +38,13 @@ export function maskOfRuns(runs, length) {
 export function areaOfRuns(runs) {
   return runs.reduce((sum, run, i) => sum + (i % 2 ? run : 0), 0);
 }
+
+/** 0 or 1 at a pixel. @param {Runs} runs @param {number} pixel */
+export function valueAt(runs, pixel) {
+  let end = 0;
+  for (let i = 0; i < runs.length; i++) {
+    end += runs[i];
+    if (pixel < end) return i % 2;
+  }
+  return 0;
+}

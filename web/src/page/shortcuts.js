@@ -9,6 +9,9 @@ const LISTED = [
   [["Click a mark"], "remove that click"],
   [["Wheel", "Pinch"], "zoom"],
   [["Drag"], "move around"],
+  [["Alt click"], "choose the object under the pointer"],
+  [["D"], "draw a box around an object"],
+  [["B"], "brush; [ and ] for its size"],
   [["X"], "add ⇄ subtract"],
   [["Ctrl Z"], "undo"],
   [["Ctrl Y"], "redo"],
@@ -24,6 +27,10 @@ const LISTED = [
 ];
 const PLAIN = {
   x: "swap",
+  b: "brush",
+  d: "box",
+  "[": "smaller",
+  "]": "larger",
   r: "reset",
   n: "next",
   p: "probability",
@@ -39,7 +46,14 @@ const PLAIN = {
   pagedown: "nextPhotograph",
 };
 // Keys by their place, as a keyboard with English letters has them.
-const PLACES = { Equal: "+", NumpadAdd: "+", Minus: "-", NumpadSubtract: "-" };
+const PLACES = {
+  Equal: "+",
+  NumpadAdd: "+",
+  Minus: "-",
+  NumpadSubtract: "-",
+  BracketLeft: "[",
+  BracketRight: "]",
+};
 
 /** Fill a <dl> with all shortcuts. */
 export function listShortcuts(list) {
@@ -89,7 +103,7 @@ export function actionOf(event) {
  */
 function letterOf({ key, code = "" }) {
   const sign = key.toLowerCase();
-  if (/^[a-z0-9+=-]$/.test(sign) || sign.length > 1) return sign;
+  if (/^[a-z0-9+=[\]-]$/.test(sign) || sign.length > 1) return sign;
   const [, place] = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(code) ?? [];
   return place?.toLowerCase() ?? PLACES[code] ?? sign;
 }

@@ -28,7 +28,7 @@ function stored() {
 }
 
 /** Use another language from now on: the page is loaded again. */
-export function choose(name) {
+export function chooseLanguage(name) {
   try {
     localStorage.setItem(KEY, name);
   } finally {

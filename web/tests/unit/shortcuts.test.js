@@ -22,7 +22,8 @@ test("letters are where they are printed", () => {
 test("without Latin letters it is the place of the key", () => {
   assert.equal(press("я", "KeyZ", { ctrlKey }), "undo"); // Russian
   assert.equal(press("ν", "KeyN"), "next"); // Greek
-  assert.equal(press("נ", "KeyB"), undefined); // Hebrew
+  assert.equal(press("נ", "KeyB"), "brush"); // Hebrew
+  assert.equal(press("ש", "KeyA"), undefined);
   assert.equal(press("à", "Digit0"), "fit"); // French: digits need Shift
   assert.equal(press("&", "Digit1"), "actualSize");
   assert.equal(press("0", "Numpad0"), "fit");

@@ -114,6 +114,25 @@ export function maskOfPixels(rgba, palette) {
   return take((i) => rgba[i] >= least);
 }
 
+/**
+ * A picture that covers a box of this size, its middle in the middle.
+ *
+ * @param {Blob} file
+ * @returns {Promise<Uint8ClampedArray>} RGBA [height, width, 4]
+ */
+export async function decodeCover(file, height, width) {
+  const bitmap = await decoded(file, {});
+  const scale = Math.max(width / bitmap.width, height / bitmap.height);
+  const [across, down] = [bitmap.width * scale, bitmap.height * scale];
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
+  bitmap.close();
+  return context.getImageData(0, 0, width, height).data;
+}
+
 /** Whether a palette is that of an index PNG: one of greys is a picture's. */
 export function hasColours(palette) {
   for (let i = 0; i + 2 < palette.length; i += 3) {

@@ -21,9 +21,8 @@
  */
 
 import { InputError } from "../errors.js";
-import { cocoJson } from "../images/annotationFiles.js";
-import { indexMap, MAX_OBJECTS, vocPalette } from "../images/masks.js";
-import { cutoutPng, indexPng, maskPng, probabilityPng } from "../images/png.js";
+import { fileOf } from "../images/files.js";
+import { MAX_OBJECTS } from "../images/masks.js";
 import { maskOfRunLengths, runLengths } from "../images/runLengths.js";
 
 export class Workspace {
@@ -157,39 +156,23 @@ export class Workspace {
   }
 
   /**
-   * A file of the present object ("mask", "cutout", "probability") or of all ("index", "coco").
+   * A file of the present object or of all of them, see `fileOf`.
    *
    * @param {string} format
-   * @param {{imageName?: string, names?: string[], masks?: Uint8Array[], object?: number}} what for
-   *   COCO: the photograph's file name, and one name per object. `masks` are taken in the place of
-   *   those that were clicked here, `object` is the present one of them.
+   * @param {import("../images/files.js").FileOptions} what its `masks` are taken in the place of
+   *   those that were clicked here, `object` is the present one of them
    * @returns {Promise<Blob>}
    */
-  async file(format, { imageName = "photograph", names = [], masks: given, object = 0 } = {}) {
-    const { height, width } = this.#predictor.imageSize;
-    const prediction = given ? { mask: given[object] } : this.#predictor.prediction;
-    if (format === "index" || format === "coco") {
-      const masks = given ? withoutEmptyEnd(given) : this.#masks();
-      if (format === "index") return indexPng(indexMap(masks), height, width, vocPalette());
-      const json = cocoJson(masks, height, width, imageName, names);
-      return new Blob([json], { type: "application/json" });
+  async file(format, what = {}) {
+    const photograph = this.#predictor.photograph;
+    const { probability, mask } = this.#predictor.prediction ?? {};
+    const { masks } = what;
+    if (masks === undefined) {
+      const own = { mask: mask ?? null, probability: probability ?? null };
+      return fileOf(format, photograph, { ...own, masks: () => this.#masks() }, what);
     }
-    if (prediction === null) {
-      throw new InputError("There is no mask to save yet. Click an object first.");
-    }
-    switch (format) {
-      case "mask":
-        return maskPng(prediction.mask, height, width);
-      case "cutout":
-        return cutoutPng(this.#predictor.photograph, prediction.mask);
-      case "probability":
-        return probabilityPng(prediction.probability, height, width);
-      default:
-        throw new InputError(
-          "A file's format must be mask, cutout, probability, index or coco. " +
-            `Received ${String(format).slice(0, 40)}.`,
-        );
-    }
+    const given = { mask: masks[what.object ?? 0], probability: null, masks: () => masks };
+    return fileOf(format, photograph, given, what);
   }
 
   #checkIndex(index) {
@@ -217,14 +200,14 @@ export class Workspace {
     return prediction && runLengths(prediction.mask, height, width);
   }
 
-  /** One mask per object; empty ones where nothing was clicked. */
+  /** One mask per object, [height, width] of 0 and 1; empty ones where nothing was clicked. */
   #masks() {
     const { height, width } = this.#predictor.imageSize;
     const masks = this.#objects.map(({ counts }, i) => {
       if (i === this.#present) counts = this.#presentCounts();
       return maskOfRunLengths(counts ?? [height * width], height, width);
     });
-    return withoutEmptyEnd(masks);
+    return masks;
   }
 
   #others() {
@@ -238,11 +221,4 @@ export class Workspace {
     });
     return index;
   }
-}
-
-/** The masks but for an object at the end that has just been started, and is none yet. */
-function withoutEmptyEnd(masks) {
-  const last = masks.findLastIndex((mask) => mask.includes(1));
-  if (last < 0) throw new InputError("There is no mask to save yet. Click an object first.");
-  return masks.slice(0, last + 1);
 }
