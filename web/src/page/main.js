@@ -91,19 +91,25 @@ function showBackend(name) {
 
 /** What was done on the last visit is there again. */
 async function restore() {
+  let hasFailed = false;
+  const failed = () => {
+    if (!hasFailed) showHint(t("This browser has no room left to keep your work. Save it."));
+    hasFailed = true; // said once
+  };
+  let opened;
   try {
-    storage = await Storage.open({
-      failed: () => showHint(t("This browser has no room left to keep your work. Save it.")),
-    });
+    opened = await Storage.open({ failed });
   } catch (error) {
     // Private windows keep nothing, and that is what people want of them.
     if (error instanceof InputError) showHint(t(error.message));
     return;
   }
-  const kept = await storage.load();
-  if (kept === null) return;
-  work.add(kept);
-  work.begin();
+  const kept = await opened.load();
+  if (kept !== null) {
+    work.add(kept);
+    work.begin();
+  }
+  storage = opened; // nothing is written before it was read
 }
 
 // ---- What a person does --------------------------------------------------------------------------

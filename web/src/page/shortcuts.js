@@ -3,7 +3,7 @@
 import { t } from "./texts.js";
 
 /** Pointer gestures and keys as they are listed; `keys` in several ways to press the same. */
-const LISTED = [
+export const LISTED = [
   [["Click"], "add to the object"],
   [["Right click"], "subtract from it"],
   [["Click a mark"], "remove that click"],

@@ -80,34 +80,36 @@ function problemsOfLayout() {
   return problems;
 }
 
-for (const touch of [false, true]) {
-  test(
-    `nothing overlaps or sticks out, ${touch ? "touched" : "with a mouse"}`,
-    { skip },
-    async () => {
-      const { page, context } = await newPage(site.browser, { hasTouch: touch, isMobile: touch });
-      const wrong = [];
-      const look = async (state) => {
-        for (const [width, height] of SIZES) {
-          await page.setViewportSize({ width, height });
-          await page.evaluate(() => new Promise(requestAnimationFrame));
-          const problems = await page.evaluate(problemsOfLayout);
-          wrong.push(...problems.map((problem) => `${state}, ${width} × ${height}: ${problem}`));
-          const name = `${width}x${height}`;
-          if (SHOWN.has(name))
-            await screenshot(page, `layout-${name}-${state}${touch ? "-touch" : ""}`);
-        }
-      };
-      await openPage(page, site.url);
-      await look("empty");
-      await page.setViewportSize({ width: 1280, height: 800 });
-      await openPhotograph(page, CAT);
-      await clickPixel(page, 220, 120);
-      await page.click("#next-object");
-      await clickPixel(page, 430, 60);
-      await look("work");
-      assert.deepEqual(wrong, []);
-      await context.close();
-    },
-  );
+// German words are longer.
+for (const [touch, language] of [
+  [false, "en"],
+  [true, "de"],
+]) {
+  const how = `${touch ? "touched" : "with a mouse"}, ${language}`;
+  test(`nothing overlaps or sticks out, ${how}`, { skip }, async () => {
+    const { page, context } = await newPage(site.browser, { hasTouch: touch, isMobile: touch });
+    const wrong = [];
+    const look = async (state) => {
+      for (const [width, height] of SIZES) {
+        await page.setViewportSize({ width, height });
+        await page.evaluate(() => new Promise(requestAnimationFrame));
+        const problems = await page.evaluate(problemsOfLayout);
+        wrong.push(...problems.map((problem) => `${state}, ${width} × ${height}: ${problem}`));
+        const name = `${width}x${height}`;
+        if (SHOWN.has(name))
+          await screenshot(page, `layout-${name}-${state}${touch ? "-touch" : ""}`);
+      }
+    };
+    await openPage(page, `${site.url}?lang=${language}`);
+    assert.equal(await page.getAttribute("html", "lang"), language);
+    await look("empty");
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await openPhotograph(page, CAT);
+    await clickPixel(page, 220, 120);
+    await page.click("#next-object");
+    await clickPixel(page, 430, 60);
+    await look("work");
+    assert.deepEqual(wrong, []);
+    await context.close();
+  });
 }
