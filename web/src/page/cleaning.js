@@ -72,7 +72,7 @@ function flood(mask, { width, height }, start, value, out) {
 /**
  * The mask after a stroke of a round brush.
  *
- * @param {Mask | null} mask null: nothing yet
+ * @param {Mask} mask
  * @param {Size} size
  * @param {{x: number, y: number}[]} points of the stroke, in pixels of the photograph
  * @param {number} radius of the brush in pixels
@@ -81,7 +81,7 @@ function flood(mask, { width, height }, start, value, out) {
  */
 export function painted(mask, size, points, radius, value) {
   const { width, height } = size;
-  const out = mask ? mask.slice() : new Uint8Array(width * height);
+  const out = mask.slice();
   const disk = ({ x, y }) => {
     const top = Math.max(0, Math.ceil(y - radius));
     const bottom = Math.min(height - 1, Math.floor(y + radius));

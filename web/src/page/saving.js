@@ -23,19 +23,19 @@ const element = (id) => document.getElementById(id);
 export class Saving {
   #work;
   #segmenter;
-  #task;
+  #tasks;
   #picture = null; // a Blob, behind the cut-out
 
   /**
    * @param {object} page
    * @param {import("./work.js").Work} page.work
-   * @param {() => import("../engine/segmenter.js").Segmenter} page.segmenter
-   * @param {(run: () => Promise<void>) => void} page.task does what takes time, and says what fails
+   * @param {import("./tasks.js").Tasks} page.tasks
+   * @param {() => import("../engine/segmenter.js").Segmenter | null} page.segmenter once loaded
    */
-  constructor({ work, segmenter, task }) {
+  constructor({ work, tasks, segmenter }) {
     this.#work = work;
     this.#segmenter = segmenter;
-    this.#task = task;
+    this.#tasks = tasks;
     for (const button of document.querySelectorAll("[data-save]")) {
       button.addEventListener("click", () => this.save(button.dataset.save));
     }
@@ -64,7 +64,7 @@ export class Saving {
   /** Save a file of the present object or of all. @param {string} format a name in FILES */
   save(format) {
     if (this.#work.photograph === null) return;
-    this.#task(async () => {
+    this.#tasks.start(async () => {
       const { name } = this.#work.photograph;
       download(await this.#fileOf(format), stem(name) + FILES[format]);
     });
@@ -105,7 +105,7 @@ export class Saving {
   }
 
   #copy() {
-    this.#task(async () => {
+    this.#tasks.start(async () => {
       // The promise goes in as it is: Safari forgets the press of the button while it is awaited.
       const file = this.#fileOf("cutout");
       await navigator.clipboard.write([new ClipboardItem({ [PNG]: file })]);
@@ -114,7 +114,7 @@ export class Saving {
   }
 
   #share() {
-    this.#task(async () => {
+    this.#tasks.start(async () => {
       const name = `${stem(this.#work.photograph.name)}${FILES.cutout}`;
       const file = new File([await this.#fileOf("cutout")], name, { type: PNG });
       try {
@@ -126,7 +126,7 @@ export class Saving {
   }
 
   #saveProject() {
-    this.#task(async () => {
+    this.#tasks.start(async () => {
       await this.#work.settled();
       const { name } = currentPhotograph(this.#work.document);
       const preset = this.#segmenter()?.preset ?? "";

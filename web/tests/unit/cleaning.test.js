@@ -66,7 +66,7 @@ test("a stroke paints a disk along its way, and erases", () => {
     { x: 3, y: 4 },
     { x: 9, y: 4 },
   ];
-  const line = painted(null, SIZE, points, 1, 1);
+  const line = painted(new Uint8Array(108), SIZE, points, 1, 1);
   const expected = rectangles(9, 12, [[4, 2, 5, 11]]);
   for (let x = 3; x <= 9; x++) expected[3 * 12 + x] = expected[5 * 12 + x] = 1;
   assert.deepEqual(line, expected);
@@ -80,6 +80,6 @@ test("a stroke paints a disk along its way, and erases", () => {
     full.every((value) => value === 1),
     "the mask before stays",
   );
-  const dot = painted(null, SIZE, [{ x: 0, y: 0 }], 0.5, 1);
+  const dot = painted(new Uint8Array(108), SIZE, [{ x: 0, y: 0 }], 0.5, 1);
   assert.deepEqual(dot, rectangles(9, 12, [[0, 0, 1, 1]]));
 });
