@@ -64,7 +64,8 @@ async function load() {
   } catch (error) {
     element("backend").textContent = t("not loaded");
     showBusy(null);
-    showError(error, { label: t("Try again"), run: load });
+    // What is damaged on the site itself stays damaged.
+    showError(error, error.retryable === false ? null : { label: t("Try again"), run: load });
   }
 }
 

@@ -1,8 +1,9 @@
 /** What the page says: errors stay until they are closed, hints go by themselves; what is busy. */
 
-import { InputError } from "../engine/segmenter.js";
 import { t } from "./texts.js";
 
+// Errors whose message says all that a person needs.
+const FOR_PEOPLE = new Set(["InputError", "LoadError"]);
 const HINT_TIME = 6000; // milliseconds
 // What takes less is not announced, so that nothing flickers; in milliseconds.
 const BUSY_DELAY = 250;
@@ -13,9 +14,10 @@ let busyTimer = 0;
 
 /** @param {Error} error @param {{label: string, run: () => void} | null} remedy to be offered */
 export function showError(error, remedy = null) {
-  if (!(error instanceof InputError)) console.error(error);
+  const isForPeople = FOR_PEOPLE.has(error.name);
+  if (!isForPeople) console.error(error);
   const text = t(error.message);
-  show(error instanceof InputError ? text : t("Something went wrong: {text}", { text }), "error");
+  show(isForPeople ? text : t("Something went wrong: {text}", { text }), "error");
   const button = element("message-action");
   button.hidden = remedy === null;
   if (remedy === null) return;

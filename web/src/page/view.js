@@ -7,6 +7,7 @@ import { ObjectList } from "./objects.js";
 import { othersOf } from "./others.js";
 import { PhotographList } from "./photographs.js";
 import { number, t } from "./texts.js";
+import { sizeOf } from "./work.js";
 
 // Of the stage, around a photograph that fits.
 const MARGIN = 0.04;
@@ -68,21 +69,22 @@ export class View {
   }
 
   /** Another photograph, once it is decoded. */
-  showPhotograph({ bitmap, isScaled }) {
+  showPhotograph(decoded) {
+    const size = sizeOf(decoded);
     this.#hasPicture = true;
     element("empty").hidden = true;
     element("stage").hidden = false;
-    this.stage.setPhotograph(bitmap);
+    this.stage.setPhotograph(decoded.bitmap, size);
     // Whoever goes through the list of photographs stays in it.
     if (!element("photographs").contains(document.activeElement)) {
       element("stage").focus({ preventScroll: true });
     }
-    if (!isScaled) return;
+    if (!decoded.isScaled) return;
     showHint(
       t(
         "The photograph is very large. It is worked on, and masks are saved, at {width} × {height} " +
           "pixels.",
-        { width: bitmap.width, height: bitmap.height },
+        size,
       ),
     );
   }

@@ -191,8 +191,7 @@ export class Work {
   }
 
   #opened({ id, name, blob, rest }, decoded) {
-    const { width, height } = decoded.bitmap;
-    const files = [{ id, name, blob, size: { width, height } }];
+    const files = [{ id, name, blob, size: sizeOf(decoded) }];
     for (const file of rest) files.push({ id: this.#newId(), ...file, size: null });
     for (const file of files) this.#photographs.set(file.id, file.blob);
     const photographs = files.map(({ id, name, size }) =>
@@ -207,10 +206,9 @@ export class Work {
   }
 
   #decoded(id, decoded) {
-    const { width, height } = decoded.bitmap;
     this.#shown = id;
     this.#on.shown(decoded);
-    this.act({ type: "measure", photograph: id, size: { width, height } });
+    this.act({ type: "measure", photograph: id, size: sizeOf(decoded) });
     this.#changed();
   }
 
@@ -224,6 +222,11 @@ export class Work {
     }
     this.#on.failed(error);
   }
+}
+
+/** Of the photograph, where its bitmap is smaller. */
+export function sizeOf({ bitmap, width = bitmap.width, height = bitmap.height }) {
+  return { width, height };
 }
 
 /** An id that nobody else has. */

@@ -25,22 +25,28 @@ const COFFEE = path.join(EXAMPLES, "coffee.jpg");
 const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 
 let site; // {browser, url, close}
+let shared; // {page, problems}, for the tests that need no page of their own
 
 before(async () => {
-  if (!skip) site = await start();
+  if (skip) return;
+  site = await start();
+  shared = await newPage(site.browser);
+  await openPage(shared.page, site.url);
 });
 
 after(async () => {
   await site?.close();
 });
 
-/** A page of its own on the cat, closed when the test ends. */
-async function onCat(t) {
-  const fresh = await newPage(site.browser);
-  t.after(() => fresh.context.close());
-  await openPage(fresh.page, site.url);
-  await openPhotograph(fresh.page, CAT);
-  return fresh;
+/** A page on the cat: one of its own, closed when the test `t` ends, or the shared one. */
+async function onCat(t = null) {
+  const opened = t === null ? shared : await newPage(site.browser);
+  if (t !== null) {
+    t.after(() => opened.context.close());
+    await openPage(opened.page, site.url);
+  }
+  await openPhotograph(opened.page, CAT);
+  return opened;
 }
 
 async function names(page) {
@@ -55,8 +61,8 @@ async function download(page, selector) {
   return { name: file.suggestedFilename(), content };
 }
 
-test("actions count as they are made, before any answer", { skip }, async (t) => {
-  const { page, problems } = await onCat(t);
+test("actions count as they are made, before any answer", { skip }, async () => {
+  const { page, problems } = await onCat();
   // Click and undo: nothing is left.
   await clickQuickly(page, 220, 120);
   await page.keyboard.press("Control+z");
@@ -86,8 +92,8 @@ test("actions count as they are made, before any answer", { skip }, async (t) =>
 test(
   "a shaky click counts, a real drag does not, a click beside a mark does",
   { skip },
-  async (t) => {
-    const { page } = await onCat(t);
+  async () => {
+    const { page } = await onCat();
     const at = await page.evaluate(() => globalThis.fctsfn.stage.positionOf(220, 120));
     await page.mouse.move(at.x, at.y);
     await page.mouse.down();
@@ -163,8 +169,8 @@ test("a reload brings everything back", { skip }, async (t) => {
   assert.deepEqual(problems, []);
 });
 
-test("removing an object and opening another photograph are undone", { skip }, async (t) => {
-  const { page } = await onCat(t);
+test("removing an object and opening another photograph are undone", { skip }, async () => {
+  const { page } = await onCat();
   await clickPixel(page, 220, 120);
   await clickPixel(page, 20, 20, "right");
   const before = await stateOf(page);
@@ -212,8 +218,8 @@ test("a project file holds everything and opens elsewhere", { skip }, async (t) 
   assert.match(await elsewhere.page.textContent("#file-name"), /^cat/);
 });
 
-test("an index PNG and a COCO file come back as several objects", { skip }, async (t) => {
-  const { page } = await onCat(t);
+test("an index PNG and a COCO file come back as several objects", { skip }, async () => {
+  const { page } = await onCat();
   await clickPixel(page, 220, 120);
   await page.fill("#objects input", "cat");
   await page.click("#next-object");
@@ -234,10 +240,9 @@ test("an index PNG and a COCO file come back as several objects", { skip }, asyn
   }
 });
 
-test("several photographs at once; those that are none are left out", { skip }, async (t) => {
-  const { page } = await newPage(site.browser);
-  t.after(() => page.context().close());
-  await openPage(page, site.url);
+test("several photographs at once; those that are none are left out", { skip }, async () => {
+  const { page } = shared;
+  await page.click("#close-all");
   const text = { name: "text.jpg", mimeType: "image/jpeg", buffer: Buffer.from("text") };
   const picture = async (file) => {
     return { name: path.basename(file), mimeType: "image/jpeg", buffer: await readFile(file) };
