@@ -124,7 +124,7 @@ test("SVG: rings along the pixels' edges, names as text", () => {
 
 test("formats that are not known, and nothing to save, are said", async () => {
   const photograph = { data: new Uint8Array(12), height: 2, width: 2 };
-  const known = { mask: null, probability: null, masks: () => [new Uint8Array(4)] };
+  const known = { mask: null, probability: () => null, masks: () => [new Uint8Array(4)] };
   await assert.rejects(fileOf("gif", photograph, known, {}), /one of mask, .*svg. Received gif/);
   await assert.rejects(fileOf("constructor", photograph, known, {}), /format/);
   for (const format of ["mask", "cutout", "probability", "coco", "svg"]) {

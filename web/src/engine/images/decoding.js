@@ -18,6 +18,8 @@ const MAX_PIXELS = 2 ** 24;
 const STRIP_ROWS = 256;
 // The header of a JPEG may come after tens of kilobytes of metadata.
 const HEADER_BYTES = 2 ** 18;
+// Largest background of a cut-out.
+const MAX_COVER_PIXELS = 2 ** 23;
 // VOC's index of pixels to be ignored.
 const VOID = 255;
 
@@ -118,19 +120,23 @@ export function maskOfPixels(rgba, palette) {
  * A picture that covers a box of this size, its middle in the middle.
  *
  * @param {Blob} file
- * @returns {Promise<Uint8ClampedArray>} RGBA [height, width, 4]
+ * @returns {Promise<{data: Uint8ClampedArray, height: number, width: number}>} RGBA [height, width, 4],
+ *   smaller than the box where that is larger than a canvas of an iPhone
  */
 export async function decodeCover(file, height, width) {
   const bitmap = await decoded(file, {});
-  const scale = Math.max(width / bitmap.width, height / bitmap.height);
+  const share = Math.min(1, Math.sqrt(MAX_COVER_PIXELS / (height * width)));
+  const size = { height: Math.ceil(height * share), width: Math.ceil(width * share) };
+  const scale = Math.max(size.width / bitmap.width, size.height / bitmap.height);
   const [across, down] = [bitmap.width * scale, bitmap.height * scale];
-  const context = new OffscreenCanvas(width, height).getContext("2d");
+  const context = new OffscreenCanvas(size.width, size.height).getContext("2d");
   context.fillStyle = "white";
-  context.fillRect(0, 0, width, height);
+  context.fillRect(0, 0, size.width, size.height);
   context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
+  const [left, top] = [(size.width - across) / 2, (size.height - down) / 2];
+  context.drawImage(bitmap, left, top, across, down);
   bitmap.close();
-  return context.getImageData(0, 0, width, height).data;
+  return { data: context.getImageData(0, 0, size.width, size.height).data, ...size };
 }
 
 /** Whether a palette is that of an index PNG: one of greys is a picture's. */

@@ -10,7 +10,7 @@ import { indexPng, maskPng, probabilityPng } from "./png.js";
 /**
  * @typedef {object} Known what there is to save
  * @property {Uint8Array | null} mask of the present object, [height, width] of 0 and 1
- * @property {Float32Array | null} probability [height, width] in [0, 1]
+ * @property {() => Float32Array | null} probability [height, width] in [0, 1]
  * @property {() => Uint8Array[]} masks one per object
  *
  * @typedef {object} FileOptions
@@ -45,7 +45,7 @@ const OF_ALL = {
 /** Files of the present object. */
 const OF_ONE = {
   mask: ({ mask }, { height, width }) => maskPng(mask, height, width),
-  probability: ({ probability }, { height, width }) => probabilityPng(probability, height, width),
+  probability: ({ probability }, { height, width }) => probabilityPng(probability(), height, width),
   async cutout({ mask }, photograph, { soft: isSoft, crop: isCropped, background = null }) {
     const how = { isSoft, isCropped };
     if (background === null) return cutoutPng(photograph, mask, how);
@@ -71,7 +71,7 @@ export async function fileOf(format, photograph, known, what) {
         `Received ${String(format).slice(0, 40)}.`,
     );
   }
-  if (!known[format === "probability" ? "probability" : "mask"]) throw nothing();
+  if (format === "probability" ? known.probability() === null : !known.mask) throw nothing();
   return OF_ONE[format](known, photograph, what);
 }
 
@@ -93,10 +93,11 @@ function asFile(text, type) {
 /** The colour [R, G, B] of a background at (row, col) of a cut-out. */
 async function colours(background, { height, width }) {
   if (background instanceof Blob) {
-    const data = await decodeCover(background, height, width);
+    const cover = await decodeCover(background, height, width);
     return (row, col) => {
-      const pixel = 4 * (row * width + col);
-      return data.subarray(pixel, pixel + 3);
+      const y = Math.floor((row * cover.height) / height);
+      const pixel = 4 * (y * cover.width + Math.floor((col * cover.width) / width));
+      return cover.data.subarray(pixel, pixel + 3);
     };
   }
   const [, hex] = /^#([0-9a-f]{6})$/i.exec(String(background)) ?? [];

@@ -164,15 +164,14 @@ export class Workspace {
    * @returns {Promise<Blob>}
    */
   async file(format, what = {}) {
-    const photograph = this.#predictor.photograph;
-    const { probability, mask } = this.#predictor.prediction ?? {};
-    const { masks } = what;
-    if (masks === undefined) {
-      const own = { mask: mask ?? null, probability: probability ?? null };
-      return fileOf(format, photograph, { ...own, masks: () => this.#masks() }, what);
-    }
-    const given = { mask: masks[what.object ?? 0], probability: null, masks: () => masks };
-    return fileOf(format, photograph, given, what);
+    const { photograph, prediction } = this.#predictor;
+    const { masks = null, object = 0 } = what;
+    const known = {
+      mask: masks === null ? (prediction?.mask ?? null) : masks[object],
+      probability: () => (masks === null && prediction?.probability) || null,
+      masks: () => masks ?? this.#masks(),
+    };
+    return fileOf(format, photograph, known, what);
   }
 
   #checkIndex(index) {
