@@ -57,6 +57,10 @@ export class Gestures {
     listen("pointerleave", () => handlers.hover(null));
     listen("contextmenu", (event) => this.#contextMenu(event));
     listen("wheel", (event) => handlers.isReady() && this.#wheel(event), { passive: false });
+    // Whoever does something else in between does not click twice.
+    document.addEventListener("keydown", () => this.forgetClick(), true);
+    const elsewhere = (event) => event.target !== canvas && this.forgetClick();
+    document.addEventListener("pointerdown", elsewhere, true);
     // Two fingers are for the photograph even where one finger scrolls the page.
     listen("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), {
       passive: false,

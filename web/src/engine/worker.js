@@ -49,7 +49,7 @@ const actions = {
     workspace.setMask(mask instanceof Blob ? await decodeMask(mask, height, width) : mask);
   },
   probability: () => workspace.probability(),
-  file: (format, what) => workspace.file(format, what),
+  file: (format, what) => workspace.file(format, what ?? {}),
   readMasks(file) {
     const { height, width } = predictor.imageSize;
     return readMasks(file, height, width);
