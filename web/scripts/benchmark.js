@@ -2,9 +2,10 @@
  * Times of the network in this machine's Chromium, as a table:
  *
  *     fctsfn export --format onnx --output onnx/   (once; for the comparison)
- *     npm run benchmark -- --onnx onnx/ [--backends wasm,webgl] [--runs 30] [--open]
+ *     npm run benchmark -- --onnx onnx/ [--backends wasm,webgl] [--runs 30]
+ *         [--threads] [--open]
  *
- * With --open nothing is measured: the address of the page is printed, for another browser.
+ * Without --threads WebAssembly has one. With --open nothing is measured: the address of the page is printed, for another browser.
  */
 
 import { cp, mkdir } from "node:fs/promises";
@@ -26,13 +27,14 @@ const { values } = parseArgs({
     onnx: { type: "string" },
     backends: { type: "string", default: "wasm,webgl" },
     runs: { type: "string", default: "30" },
+    threads: { type: "boolean", default: false },
     open: { type: "boolean", default: false },
   },
 });
 
 await mkdir(TARGET, { recursive: true });
 await bundle({
-  entryPoints: [path.join(WEB, "benchmark", "benchmark.js")],
+  entryPoints: ["benchmark.js", "page.js"].map((name) => path.join(WEB, "benchmark", name)),
   outdir: TARGET,
   bundle: true,
   minify: true,
@@ -50,10 +52,10 @@ if (values.onnx) {
 }
 
 if (values.open) {
-  const { url } = await serve();
+  const { url } = await serve({ isIsolated: values.threads });
   console.log(`Open ${url}benchmark/?${query}`);
 } else {
-  const site = await start();
+  const site = await start({ isIsolated: values.threads });
   const { page, problems } = await newPage(site.browser);
   await page.goto(`${site.url}benchmark/?${query}`);
   await page.waitForFunction(() => globalThis.benchmark, null, { timeout: TIMEOUT });

@@ -3,22 +3,29 @@
  *
  *     npm run build
  *
- * The page, its style, the module and the worker become one file each; everything else is copied.
+ * The page, its style, the module and the worker become one file each; the module's types are made from
+ * its comments; everything else is copied.
  */
 
 import { createHash } from "node:crypto";
+import { execFile } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build as bundle } from "esbuild";
+import { compileKernels } from "./kernels.js";
 
 const WEB = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 export const DIST = path.join(WEB, "dist");
 const SRC = path.join(WEB, "src");
 const EXAMPLES = path.join(path.dirname(WEB), "examples");
-const WASM = path.join(WEB, "node_modules", "@tensorflow", "tfjs-backend-wasm", "dist");
+const TFJS = path.join(WEB, "node_modules", "@tensorflow", "tfjs-backend-wasm", "dist");
+const WASM = ["tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
+const TSC = path.join(WEB, "node_modules", "typescript", "bin", "tsc");
 // Each becomes one file of the site, with what it imports.
 const ENTRIES = {
+  start: "page/start.js",
   main: "page/main.js",
   style: "page/style.css",
   segmenter: "engine/segmenter.js",
@@ -26,10 +33,10 @@ const ENTRIES = {
 };
 const COPIED = [
   ...["page/index.html", "page/icon.svg", "page/app.webmanifest"],
-  ...["embed/embed.html", "embed/embed.js", "embed/embed.css", "engine/segmenter.d.ts"],
+  ...["embed/embed.html", "embed/embed.js", "embed/embed.css"],
 ];
 // Present on the site but not needed to work offline.
-const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSES\.txt$|^\.nojekyll$|^model\/README\.md$/;
+const NOT_CACHED = /\.d\.ts$|^embed\.|^LICENSE|^\.nojekyll$|^model\/README\.md$/;
 
 /** Make DIST anew. @param {string} model folder of the exported network */
 export async function build(model = path.join(WEB, "model")) {
@@ -41,16 +48,21 @@ export async function build(model = path.join(WEB, "model")) {
     ),
     outdir: DIST,
     bundle: true,
+    external: ["./main.js"], // of start.js, which fetches it later
     minify: true,
     format: "esm",
     target: "es2022",
     legalComments: "none",
+    // What TensorFlow.js asks Node for; webpack would answer, and wrongly.
+    define: { __filename: "undefined", __dirname: "undefined" },
     metafile: true,
     logLevel: "warning",
   });
   for (const file of COPIED) await cp(path.join(SRC, file), path.join(DIST, path.basename(file)));
-  for (const name of await readdir(WASM)) {
-    if (name.endsWith(".wasm")) await cp(path.join(WASM, name), path.join(DIST, name));
+  for (const name of WASM) await cp(path.join(TFJS, name), path.join(DIST, name));
+  await writeTypes();
+  for (const [name, content] of Object.entries(await compileKernels())) {
+    await writeFile(path.join(DIST, name), content);
   }
   for (const name of await readdir(EXAMPLES)) {
     if (name.endsWith(".jpg"))
@@ -58,22 +70,36 @@ export async function build(model = path.join(WEB, "model")) {
   }
   await cp(model, path.join(DIST, "model"), { recursive: true });
   await writeFile(path.join(DIST, "LICENSES.txt"), await licences(metafile));
+  await cp(path.join(path.dirname(WEB), "LICENSE"), path.join(DIST, "LICENSE"));
   // GitHub Pages would otherwise run the files through Jekyll.
   await writeFile(path.join(DIST, ".nojekyll"), "");
   await writeServiceWorker();
 }
 
-/** The service worker with the list of files and a hash over what is in them. */
+/** segmenter.d.ts, and errors.d.ts that it imports. */
+async function writeTypes() {
+  const options = ["--ignoreConfig", "--allowJs", "--checkJs", "--strict", "--target", "es2022"];
+  options.push("--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2023,dom");
+  options.push("--declaration", "--emitDeclarationOnly", "--outDir", DIST);
+  const file = path.join(SRC, ENTRIES.segmenter);
+  await promisify(execFile)(process.execPath, [TSC, ...options, file]);
+}
+
+/** The service worker with the hashes of all files and one over them. */
 async function writeServiceWorker() {
-  const files = (await allFiles(DIST)).filter((name) => !NOT_CACHED.test(name));
-  const digest = createHash("sha256");
-  for (const name of files) digest.update(name).update(await readFile(path.join(DIST, name)));
+  const names = (await allFiles(DIST)).filter((name) => !NOT_CACHED.test(name));
+  const files = {};
+  for (const name of names) files[name] = sha256(await readFile(path.join(DIST, name)));
+  const list = JSON.stringify(files, null, 2);
   const source = await readFile(path.join(SRC, "page", "sw.js"), "utf8");
-  const urls = ["./", ...files.map((name) => `./${name}`)];
   const filled = source
-    .replace('"__VERSION__"', JSON.stringify(`fctsfn-${digest.digest("hex").slice(0, 16)}`))
-    .replace('["__FILES__"]', JSON.stringify(urls, null, 2));
+    .replace('"__VERSION__"', JSON.stringify(`fctsfn-${sha256(list).slice(0, 16)}`))
+    .replace('"__FILES__"', list);
   await writeFile(path.join(DIST, "sw.js"), filled);
+}
+
+function sha256(content) {
+  return createHash("sha256").update(content).digest("hex");
 }
 
 /** Paths of all files below a folder, relative to it, sorted. */

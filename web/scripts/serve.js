@@ -19,25 +19,50 @@ const PORT = 8000;
  * @param {object} options
  * @param {number} options.port 0 for any that is free
  * @param {string} options.prefix path under which the site lies, such as "/some/path"
+ * @param {boolean} options.isIsolated whether pages may have threads from the first request on
+ * @param {(path: string, status: number, bytes: number) => void} options.onAnswer told of every answer
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
-export async function serve({ folder = DIST, port = 0, prefix = "" } = {}) {
+export async function serve({
+  folder = DIST,
+  port = 0,
+  prefix = "",
+  isIsolated = false,
+  onAnswer,
+} = {}) {
   const policy = await policyOf(path.join(folder, "index.html"));
   const files = sirv(folder, {
     dev: true, // what is built while it runs is seen
     etag: true,
     setHeaders(response, pathname) {
-      const isWorker = pathname === "/worker.js";
+      const isWorker = ["/worker.js", "/benchmark/benchmark.js"].includes(pathname);
       response.setHeader("Content-Security-Policy", isWorker ? withBlobs(policy) : policy);
+      if (isIsolated) {
+        response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+        response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+      }
     },
   });
   const server = createServer((request, response) => {
     // Outside of the prefix there is nothing.
     const isInside = request.url.startsWith(`${prefix}/`);
     request.url = isInside ? request.url.slice(prefix.length) : "/404";
+    // sirv ends the program over a range that ends before it starts; others have the whole file.
+    const [, first, last] = request.headers.range?.match(/^bytes=(\d+)-(\d*)$/) ?? [];
+    const isRange = first !== undefined && (last === "" || Number(first) <= Number(last));
+    if (!isRange) delete request.headers.range;
+    const { url: pathname } = request;
+    response.once("finish", () => {
+      const { statusCode } = response;
+      const length = statusCode === 304 ? 0 : Number(response.getHeader("Content-Length") ?? 0);
+      onAnswer?.(pathname, statusCode, length);
+    });
     files(request, response);
   });
-  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
   return {
     url: `http://127.0.0.1:${server.address().port}${prefix}/`,
     close: () => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()),
@@ -54,6 +79,14 @@ async function policyOf(page) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { url } = await serve({ port: PORT });
-  console.log(`Open ${url}`);
+  try {
+    const { url } = await serve({ port: PORT, isIsolated: true });
+    console.log(`Open ${url}`);
+  } catch (error) {
+    if (error.code !== "EADDRINUSE") throw error;
+    console.error(
+      `Port ${PORT} is taken, perhaps by another \`npm start\`. End that program first.`,
+    );
+    process.exitCode = 1;
+  }
 }

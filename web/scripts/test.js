@@ -2,7 +2,7 @@
  * Every test of web/: npm test [-- report.xml]
  *
  * 1. prettier: every file formatted; TypeScript: the engine and the canvas are used as their comments
- *    say, and `Segmenter` is what segmenter.d.ts promises;
+ *    say;
  * 2. the site is built;
  * 3. the unit tests, and the page in a real Chromium (skipped, and said so, where there is none).
  */

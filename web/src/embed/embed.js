@@ -13,10 +13,12 @@ photo.onclick = photo.oncontextmenu = async (event) => {
   event.preventDefault();
   const scale = width / photo.clientWidth;
   const label = event.type === "click" ? 1 : 0;
-  const { mask } = await segmenter.click(event.offsetX * scale, event.offsetY * scale, label);
+  const snapshot = await segmenter.click(event.offsetX * scale, event.offsetY * scale, label);
+  if (snapshot === null) return; // a newer click has overtaken this one, and shows both
   const pixels = new ImageData(width, height);
-  mask.forEach((isObject, i) => pixels.data.set([0, 114, 178, 150 * isObject], 4 * i));
+  snapshot.mask.forEach((isObject, i) => pixels.data.set([0, 114, 178, 150 * isObject], 4 * i));
   canvas.getContext("2d").putImageData(pixels, 0, 0);
+  status.textContent = `Clicks: ${snapshot.clicks.length}.`;
 };
 
 addEventListener("unhandledrejection", ({ reason }) => (status.textContent = reason.message));

@@ -3,7 +3,7 @@
  * before it, so that quick clicking gives what slow clicking gives.
  *
  * What a newer request makes needless is left out: a photograph that still waits is dropped for a
- * newer one, and the picture of a click is not sent while a newer click waits to be answered.
+ * newer one, with the steps on it, and the picture of a click is not sent while a newer click waits to be answered.
  */
 
 // Requests whose answer shows the mask; of several that wait only the newest answer is shown.
@@ -25,32 +25,40 @@ const SHOWING = new Set([
 
 export class RequestQueue {
   #pending = [];
+  #overtaken = []; // ids of steps that are done and whose answer waits for that of a newer one
   #isRunning = false;
   #run;
+  #show;
   #reply;
   #nextTurn;
 
   /**
    * @param {object} how
-   * @param {(request: Request, isOvertaken: () => boolean) => Promise<any>} how.run answers one
+   * @param {(request: Request) => Promise<any>} how.run does what is asked
+   * @param {() => any} how.show what there is to see after a step
    * @param {(id: number, answer: {result?: any, error?: Error}) => void} how.reply
    * @param {() => Promise<void>} how.nextTurn lets messages that have arrived come in
    */
-  constructor({ run, reply, nextTurn }) {
+  constructor({ run, show, reply, nextTurn }) {
     this.#run = run;
+    this.#show = show;
     this.#reply = reply;
     this.#nextTurn = nextTurn;
   }
 
   /** Take a request; its answer comes by `reply`, and is null where a newer one overtook it. */
   push(request) {
-    if (request.method === "setImage") {
-      const isDropped = ({ method }) => method === "setImage";
-      for (const { id } of this.#pending.filter(isDropped)) this.#reply(id, { result: null });
-      this.#pending = this.#pending.filter((waiting) => !isDropped(waiting));
-    }
+    if (request.method === "setImage") this.#dropPhotograph();
     this.#pending.push(request);
     if (!this.#isRunning) this.#drain();
+  }
+
+  /** Drop a photograph that still waits and the steps on it, unless somebody wants a file of them. */
+  #dropPhotograph() {
+    const first = this.#pending.findIndex(({ method }) => method === "setImage");
+    const isSeen = ({ method }) => !SHOWING.has(method);
+    if (first < 0 || this.#pending.slice(first).some(isSeen)) return;
+    for (const { id } of this.#pending.splice(first)) this.#reply(id, { result: null });
   }
 
   async #drain() {
@@ -59,13 +67,40 @@ export class RequestQueue {
       await this.#nextTurn();
       const request = this.#pending.shift();
       if (request === undefined) break;
-      const isOvertaken = () => this.#pending.some(({ method }) => SHOWING.has(method));
       try {
-        this.#reply(request.id, { result: await this.#run(request, isOvertaken) });
+        await this.#answer(request);
       } catch (error) {
+        if (SHOWING.has(request.method)) this.#showOvertaken();
         this.#reply(request.id, { error });
       }
     }
     this.#isRunning = false;
+  }
+
+  async #answer(request) {
+    const { id, method } = request;
+    const result = await this.#run(request);
+    if (!SHOWING.has(method)) {
+      this.#reply(id, { result });
+    } else if (this.#isOvertaken()) {
+      this.#overtaken.push(id);
+    } else {
+      const shown = this.#show();
+      for (const older of this.#overtaken.splice(0)) this.#reply(older, { result: null });
+      this.#reply(id, { result: shown });
+    }
+  }
+
+  #isOvertaken() {
+    return this.#pending.some(({ method }) => SHOWING.has(method));
+  }
+
+  /** The newest step failed, so the one before it is what there is to see. */
+  #showOvertaken() {
+    if (this.#isOvertaken() || this.#overtaken.length === 0) return;
+    const shown = this.#show();
+    const last = this.#overtaken.pop();
+    for (const older of this.#overtaken.splice(0)) this.#reply(older, { result: null });
+    this.#reply(last, { result: shown });
   }
 }

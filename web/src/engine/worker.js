@@ -7,12 +7,25 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { chooseBackend, describeBackend } from "./networks/backends.js";
 import { decodeMask, decodePhotograph } from "./images/decoding.js";
-import { forPeople } from "./errors.js";
+import { toSend } from "./errors.js";
 import { loadNetwork } from "./networks/network.js";
 import { Predictor } from "./predict/predictor.js";
 import { readMasks } from "./images/readMasks.js";
 import { RequestQueue } from "./requests.js";
 import { Workspace } from "./predict/workspace.js";
+
+// Written out, so that bundlers find the files; of each group only one is fetched.
+const WASM_FILES = {
+  "tfjs-backend-wasm.wasm": "", // for browsers without SIMD, which are too old for other reasons, too
+  "tfjs-backend-wasm-simd.wasm": new URL("./tfjs-backend-wasm-simd.wasm", import.meta.url).href,
+  "tfjs-backend-wasm-threaded-simd.wasm": new URL(
+    "./tfjs-backend-wasm-threaded-simd.wasm",
+    import.meta.url,
+  ).href,
+  "convolutions-fma.wasm": new URL("./convolutions-fma.wasm", import.meta.url).href,
+  "convolutions-fma-threads.wasm": new URL("./convolutions-fma-threads.wasm", import.meta.url).href,
+  "convolutions-threads.wasm": new URL("./convolutions-threads.wasm", import.meta.url).href,
+};
 
 let network = null;
 let predictor = null;
@@ -22,7 +35,7 @@ let answering = 0; // id of the request that is being answered; there is only on
 /** What is done at once; the result is sent as it is. */
 const actions = {
   async load(url, { backend }) {
-    const name = await chooseBackend(new URL("./", import.meta.url).href, backend);
+    const name = await chooseBackend(WASM_FILES, backend);
     network = await loadNetwork(url, (fraction) =>
       postMessage({ id: answering, progress: fraction }),
     );
@@ -41,13 +54,19 @@ const actions = {
   async setImage(source) {
     const { photograph, bitmap, isScaled } = await decodePhotograph(source);
     // It can be seen while the image part still runs.
-    postMessage({ id: answering, decoded: { bitmap, isScaled } }, { transfer: [bitmap] });
+    const { width, height } = photograph;
+    const seen = { bitmap, width, height, isScaled };
+    postMessage({ id: answering, decoded: seen }, { transfer: [bitmap] });
     await workspace.setImage(photograph);
   },
   async setMask(mask) {
     const { height, width } = predictor.imageSize;
     workspace.setMask(mask instanceof Blob ? await decodeMask(mask, height, width) : mask);
   },
+  click: (x, y, label) =>
+    workspace.click(x, y, label, (glance) =>
+      postMessage({ id: answering, glance }, { transfer: transferable(glance) }),
+    ),
   probability: () => workspace.probability(),
   file: (format, what) => workspace.file(format, what ?? {}),
   readMasks(file) {
@@ -58,34 +77,24 @@ const actions = {
     const { numTensors, numBytes } = tf.memory();
     return { numTensors, numBytes };
   },
-  dispose() {
-    predictor?.dispose();
-    network?.dispose();
-    network = predictor = workspace = null;
-  },
 };
 
-/** Steps of the workspace, whose answer is a snapshot. */
-const steps = [
-  ...["click", "setClicks", "undo", "redo", "reset", "setThreshold"],
+/** Steps of the workspace. */
+for (const step of [
+  ...["setClicks", "undo", "redo", "reset", "setThreshold"],
   ...["newObject", "selectObject", "removeObject"],
-];
-for (const step of steps) actions[step] = (...args) => workspace[step](...args);
-actions.click = (x, y, label) =>
-  workspace.click(x, y, label, (glance) =>
-    postMessage({ id: answering, glance }, { transfer: transferable(glance) }),
-  );
-const withSnapshot = new Set([...steps, "setImage", "setMask"]);
+]) {
+  actions[step] = (...args) => workspace[step](...args);
+}
 
 const queue = new RequestQueue({
-  async run({ id, method, args }, isOvertaken) {
+  async run({ id, method, args }) {
     answering = id;
-    const result = await actions[method](...args);
-    if (!withSnapshot.has(method)) return result;
-    return isOvertaken() ? null : workspace.snapshot();
+    return actions[method](...args);
   },
+  show: () => workspace.snapshot(),
   reply(id, { result, error }) {
-    if (error) postMessage({ id, error: forPeople(error) });
+    if (error) postMessage({ id, error: toSend(error) });
     else postMessage({ id, result }, { transfer: transferable(result) });
   },
   nextTurn: () => new Promise((resolve) => setTimeout(resolve)),

@@ -153,7 +153,6 @@ function wire() {
   listenToFiles(open, element("drop-hint"));
   element("language").value = language;
   element("language").addEventListener("change", ({ target }) => chooseLanguage(target.value));
-  if ("serviceWorker" in navigator) navigator.serviceWorker.register("./sw.js");
 }
 
 function wireButtons(actions) {

@@ -66,6 +66,16 @@ export async function openPage(page, url) {
   );
 }
 
+/** Wait until the service worker has every file; whether it has. */
+export function isComplete(page) {
+  return page.evaluate(async () => {
+    const { port1, port2 } = new MessageChannel();
+    const answer = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
+    navigator.serviceWorker.controller.postMessage("complete", [port2]);
+    return answer;
+  });
+}
+
 /** Open a photograph by the file chooser and wait until it can be clicked. */
 export async function openPhotograph(page, file) {
   await page.setInputFiles("#file-input", file);

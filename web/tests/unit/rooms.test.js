@@ -12,7 +12,12 @@ const ENGINE_ROOMS = ["errors.js", "clicks", "images", "predict", "networks", ".
 const WORKER = "engine/worker.js";
 // Who may know which package; everything else computes without TensorFlow.js and is tested so.
 const KNOWN = {
-  "@tensorflow/": ["engine/networks/backends.js", "engine/networks/network.js", WORKER],
+  "@tensorflow/": [
+    "engine/networks/backends.js",
+    "engine/networks/convolutions.js",
+    "engine/networks/network.js",
+    WORKER,
+  ],
   "image-size": ["engine/images/imageFiles.js"],
 };
 // What other rooms may import of the engine: the module that people embed, and nothing behind it.

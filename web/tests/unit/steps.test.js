@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clickFromPoint, ClickHistory } from "../../src/engine/clicks/clicks.js";
-import { forPeople, InputError } from "../../src/engine/errors.js";
+import { EngineError, fromSent, InputError, LoadError, toSend } from "../../src/engine/errors.js";
 import { Predictor } from "../../src/engine/predict/predictor.js";
 import { RequestQueue } from "../../src/engine/requests.js";
 import { roundHalfEven } from "../../src/engine/images/resize.js";
@@ -41,12 +41,15 @@ async function makeWorkspace(settings = {}) {
 
 function makeQueue() {
   const [answers, turns, done] = [[], [], []];
+  let latest = 0;
   const queue = new RequestQueue({
-    run: async ({ id, method }, isOvertaken) => {
+    run: async ({ id, method, isBad }) => {
       done.push(`${method} ${id}`);
-      if (method === "fail") throw new InputError("no");
-      return isOvertaken() ? null : id;
+      if (method === "fail" || isBad) throw new InputError("no");
+      latest = id;
+      return id;
     },
+    show: () => latest,
     reply: (id, { result, error }) => answers.push([id, error ? error.message : result]),
     nextTurn: () => new Promise((resolve) => turns.push(resolve)),
   });
@@ -83,6 +86,37 @@ test("a photograph that still waits is dropped for a newer one", async () => {
     [2, 2],
     [3, 3],
   ]);
+});
+
+test("where the newest click fails, the one before it is shown", async () => {
+  const { queue, answers, turn } = makeQueue();
+  for (const id of [1, 2]) queue.push({ id, method: "click" });
+  queue.push({ id: 3, method: "click", isBad: true });
+  for (let i = 0; i < 3; i++) await turn();
+  assert.deepEqual(answers, [
+    [1, null],
+    [2, 2],
+    [3, "no"],
+  ]);
+});
+
+test("steps on a photograph that still waits go with it, but not what somebody wants to save", async () => {
+  for (const hasFile of [false, true]) {
+    const { queue, answers, done, turn } = makeQueue();
+    queue.push({ id: 1, method: "click" });
+    queue.push({ id: 2, method: "setImage" });
+    queue.push({ id: 3, method: "click" });
+    if (hasFile) queue.push({ id: 4, method: "file" });
+    queue.push({ id: 5, method: "setImage" });
+    for (let i = 0; i < (hasFile ? 5 : 2); i++) await turn();
+    assert.deepEqual(done, [
+      "click 1",
+      ...(hasFile ? ["setImage 2", "click 3", "file 4"] : []),
+      "setImage 5",
+    ]);
+    assert.deepEqual(new Map(answers).get(3), null);
+    assert.deepEqual(answers.length, hasFile ? 5 : 4);
+  }
 });
 
 test("an error is answered and the next request runs", async () => {
@@ -172,6 +206,17 @@ test("a started but empty object is in no file", async () => {
   assert.equal(coco.images[0].file_name, "<b>.jpg");
 });
 
+test("a start mask is what is not 0", async () => {
+  const { workspace } = await makeWorkspace();
+  const mask = rectangles(HEIGHT, WIDTH, [OBJECTS[0]]);
+  workspace.setMask(mask.map((value) => 255 * value));
+  assert.deepEqual(workspace.snapshot().mask, mask);
+  assert.equal(workspace.snapshot().area, 15 * 24);
+  for (const wrong of [new Uint8Array(mask.length), [...mask], mask.slice(1), "mask"]) {
+    assert.throws(() => workspace.setMask(wrong), InputError);
+  }
+});
+
 test("bad clicks say what is wrong and change nothing", async () => {
   const { workspace } = await makeWorkspace();
   await assert.rejects(workspace.click(10, 10, 0), /first click/);
@@ -201,17 +246,26 @@ test("another threshold changes the mask at once and later clicks keep it", asyn
   assert.equal(workspace.snapshot().area, before);
 });
 
-test("the end of the memory is said in words, other errors stay what they are", () => {
+test("the end of the memory is said in words, and every error has a documented type", () => {
   for (const error of [
     new RangeError("Array buffer allocation failed"),
     new Error("abort(Cannot enlarge memory arrays: out of memory)"),
   ]) {
-    const { name, message } = forPeople(error);
+    const { name, message } = toSend(error);
     assert.equal(name, "InputError");
     assert.match(message, /^The memory of this device is used up\. Close other tabs/);
   }
-  assert.deepEqual(forPeople(new InputError("a")), { name: "InputError", message: "a" });
-  assert.deepEqual(forPeople(new TypeError("b")), { name: "TypeError", message: "b" });
+  const there = (error) => fromSent(structuredClone(toSend(error)));
+  assert.deepEqual(there(new InputError("a")), new InputError("a"));
+  for (const isRetryable of [true, false]) {
+    const error = there(new LoadError("b", isRetryable));
+    assert.ok(error instanceof LoadError);
+    assert.deepEqual([error.message, error.retryable], ["b", isRetryable]);
+  }
+  for (const error of [new TypeError("c"), { message: "c" }, "c"]) {
+    assert.ok(there(error) instanceof EngineError);
+    assert.equal(there(error).message, "c");
+  }
 });
 
 test("a click lies on the pixel that holds it", () => {

@@ -10,10 +10,11 @@
 import { InputError } from "../errors.js";
 import { imageHeader, pngPalette } from "./imageFiles.js";
 
-// Largest file that is decoded, as in Python.
-const MAX_FILE_PIXELS = 50 * 2 ** 20;
-// Largest photograph that is worked on: what a canvas of an iPhone holds. Larger ones are scaled.
-const MAX_PIXELS = 2 ** 24;
+// Largest picture that is taken, as in Python; what is no file is scaled down to it.
+const MAX_PIXELS = 50 * 2 ** 20;
+// Largest picture that is shown: what a canvas of an iPhone holds. Masks and files are as large as the
+// photograph all the same.
+const MAX_SHOWN_PIXELS = 2 ** 24;
 // Rows that are read from a canvas at once, so that none of the photograph's size is needed.
 const STRIP_ROWS = 256;
 // The header of a JPEG may come after tens of kilobytes of metadata.
@@ -27,22 +28,13 @@ const VOID = 255;
  * A photograph from a file, or from anything else that `createImageBitmap` takes.
  *
  * @param {ImageBitmapSource} source
- * @returns {Promise<{photograph: Photograph, bitmap: ImageBitmap,
- *   isScaled: boolean}>} transparency is laid over white; `bitmap` is the same for showing
+ * @returns {Promise<{photograph: Photograph, bitmap: ImageBitmap, isScaled: boolean}>} transparency is
+ *   laid over white; `bitmap` is for showing, and smaller where the photograph is very large; whether
+ *   the photograph itself had to be scaled down
  */
 export async function decodePhotograph(source) {
-  let bitmap = await decoded(source, {});
-  const isScaled = bitmap.width * bitmap.height > MAX_PIXELS;
-  if (isScaled) {
-    const scale = Math.sqrt(MAX_PIXELS / (bitmap.width * bitmap.height));
-    const large = bitmap;
-    bitmap = await createImageBitmap(large, {
-      resizeWidth: Math.max(1, Math.floor(large.width * scale)),
-      resizeHeight: Math.max(1, Math.floor(large.height * scale)),
-      resizeQuality: "high",
-    });
-    large.close();
-  }
+  const original = await decoded(source, {});
+  const bitmap = await atMost(original, MAX_PIXELS);
   const { width, height } = bitmap;
   const data = new Uint8Array(height * width * 3);
   readStrips(bitmap, "white", (pixels, first) => {
@@ -52,7 +44,24 @@ export async function decodePhotograph(source) {
       data[to + 2] = pixels[from + 2];
     }
   });
-  return { photograph: { data, height, width }, bitmap, isScaled };
+  return {
+    photograph: { data, height, width },
+    bitmap: await atMost(bitmap, MAX_SHOWN_PIXELS),
+    isScaled: bitmap !== original,
+  };
+}
+
+/** The bitmap, or, in its place, one that has not more pixels than these. */
+async function atMost(bitmap, pixels) {
+  const scale = Math.sqrt(pixels / (bitmap.width * bitmap.height));
+  if (scale >= 1) return bitmap;
+  const smaller = await createImageBitmap(bitmap, {
+    resizeWidth: Math.max(1, Math.floor(bitmap.width * scale)),
+    resizeHeight: Math.max(1, Math.floor(bitmap.height * scale)),
+    resizeQuality: "high",
+  });
+  bitmap.close();
+  return smaller;
 }
 
 /**
@@ -154,9 +163,9 @@ async function decoded(source, options) {
     }
     const head = new Uint8Array(await source.slice(0, HEADER_BYTES).arrayBuffer());
     const header = imageHeader(head);
-    if (header !== null && header.width * header.height > MAX_FILE_PIXELS) {
+    if (header !== null && header.width * header.height > MAX_PIXELS) {
       throw new InputError(
-        `The picture has more than ${MAX_FILE_PIXELS.toLocaleString("en")} pixels, the most that ` +
+        `The picture has more than ${MAX_PIXELS.toLocaleString("en")} pixels, the most that ` +
           `is taken. Scale it down. Received ${header.width} × ${header.height}.`,
       );
     }

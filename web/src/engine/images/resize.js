@@ -21,6 +21,8 @@ const NO_SHARE = 1e-3;
  * @property {number} height in pixels
  * @property {number} width
  * @property {number} channels
+ * @property {(row: number) => number} [seek] where a row does not lie at offset + row * stride: makes
+ *   sure that it is in `data`, and says where
  */
 
 /**
@@ -33,18 +35,26 @@ export function resize(source, height, width) {
   const shrunk = shrink(source, height, width);
   const size = height * width * source.channels;
   const result = sameKind(source.data, size);
-  grow(shrunk, { data: result, stride: width * source.channels, offset: 0, height, width });
+  const target = { data: result, stride: width * source.channels, offset: 0, height, width };
+  grow(shrunk, target, 0, height);
   return result;
 }
 
 /**
- * The source resized into a box of another array.
+ * Rows [first, end) of the source resized, into another array.
  *
  * @param {Source} source of kind Float32Array
- * @param {Omit<Source, "channels">} target whose box is written
+ * @param {Omit<Source, "channels">} target `height` and `width` are those of the whole result; row
+ *   `first` is written at `offset`
+ * @param {number} first
+ * @param {number} end
  */
-export function resizeInto(source, target) {
-  grow(shrink(source, target.height, target.width), target);
+export function resizeInto(source, target, first, end) {
+  grow(shrink(source, target.height, target.width), target, first, end);
+}
+
+function startOf(source, row) {
+  return source.seek ? source.seek(row) : source.offset + row * source.stride;
 }
 
 /** An array of zeros, of the same kind as another one. */
@@ -90,7 +100,7 @@ function shrink(source, height, width) {
 /** One row of the source, averaged along its length into `line` [width, channels]. */
 function averageLine(source, row, cols, line) {
   const { data, channels } = source;
-  const start = source.offset + row * source.stride;
+  const start = startOf(source, row);
   const width = cols.first.length - 1;
   for (let col = 0; col < width; col++) {
     const [from, to] = [cols.first[col], cols.first[col + 1]];
@@ -129,19 +139,19 @@ function areaTable(from, to) {
 }
 
 /** Linear interpolation along the axes that grow, into a box of another array. */
-function grow(source, target) {
-  const isBytes = source.data instanceof Uint8Array;
-  if (target.height === source.height && target.width === source.width) copy(source, target);
-  else if (isBytes) growBytes(source, target);
-  else growNumbers(source, target);
+function grow(source, target, first, end) {
+  const isSame = target.height === source.height && target.width === source.width;
+  if (isSame) copy(source, target, first, end);
+  else if (source.data instanceof Uint8Array) growBytes(source, target);
+  else growNumbers(source, target, first, end);
 }
 
-function copy(source, target) {
+function copy(source, target, first, end) {
   const length = source.width * source.channels;
-  for (let row = 0; row < source.height; row++) {
-    const start = source.offset + row * source.stride;
+  for (let row = first; row < end; row++) {
+    const start = startOf(source, row);
     const line = source.data.subarray(start, start + length);
-    target.data.set(line, target.offset + row * target.stride);
+    target.data.set(line, target.offset + (row - first) * target.stride);
   }
 }
 
@@ -159,7 +169,7 @@ function linearTable(from, to) {
   return { index, share };
 }
 
-function growNumbers(source, target) {
+function growNumbers(source, target, first, end) {
   const { channels } = source;
   const [rows, cols] = [
     linearTable(source.height, target.height),
@@ -177,11 +187,11 @@ function growNumbers(source, target) {
       }
     }
   });
-  for (let row = 0; row < target.height; row++) {
+  for (let row = first; row < end; row++) {
     const above = stretched(rows.index[row]);
     const below = stretched(Math.min(rows.index[row] + 1, source.height - 1));
     const share = rows.share[row];
-    const start = target.offset + row * target.stride;
+    const start = target.offset + (row - first) * target.stride;
     for (let i = 0; i < length; i++) {
       target.data[start + i] = above[i] + share * (below[i] - above[i]);
     }
@@ -231,7 +241,7 @@ function stretcher(source, length, Kind, stretch) {
   return (row) => {
     const slot = row & 1; // neighbours never share a slot
     if (held[slot] !== row) {
-      stretch(lines[slot], source.offset + row * source.stride);
+      stretch(lines[slot], startOf(source, row));
       held[slot] = row;
     }
     return lines[slot];

@@ -9,7 +9,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgpu";
-import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { installConvolutions } from "./convolutions.js";
 
 // In the order in which they are tried; of equals the first one wins.
 export const BACKENDS = ["webgpu", "webgl", "wasm", "cpu"];
@@ -20,19 +21,23 @@ const TRIAL_RUNS = 3;
 // A backend that has not answered by then never will, in milliseconds.
 const TRIAL_TIME = 15_000;
 
+let readKernels = null; // file name → content
+let convolutions = null; // of `installConvolutions`, once WebAssembly has been tried
+
 /**
  * Switch to the quickest backend that works, or to the one asked for.
  *
- * @param {string} wasmFolder URL of the folder that holds the .wasm files
+ * @param {Record<string, string>} wasmFiles URLs of the .wasm files by their names
  * @param {string | undefined} wanted one of BACKENDS
  * @returns {Promise<string>} its name
  */
-export async function chooseBackend(wasmFolder, wanted) {
-  setWasmPaths(wasmFolder);
-  // TensorFlow.js takes half of the cores, which leaves one of two idle.
-  setThreadsCount(
-    Math.max(Math.min(navigator.hardwareConcurrency, 2), navigator.hardwareConcurrency >> 1),
-  );
+export async function chooseBackend(wasmFiles, wanted) {
+  setWasmPaths(wasmFiles);
+  readKernels = async (name) => {
+    const response = await fetch(wasmFiles[name]);
+    if (!response.ok) throw new Error(`HTTP ${response.status} for ${name}`);
+    return response.arrayBuffer();
+  };
   // That an emulated WebGL is slower need not be measured, which would take seconds.
   const isCandidate = (name) => name !== "webgl" || !isWebglEmulated();
   const names = wanted ? [wanted] : BACKENDS.filter(isCandidate);
@@ -47,15 +52,21 @@ export async function chooseBackend(wasmFolder, wanted) {
     throw new Error(`None of the backends ${names.join(", ")} works in this browser.`);
   }
   await tf.setBackend(best);
+  if (best !== "wasm") removeWasm(); // its threads and its memory
   return best;
+}
+
+function removeWasm() {
+  convolutions?.remove();
+  convolutions = null;
+  tf.removeBackend("wasm");
 }
 
 /** What the chosen backend is, for people. */
 export function describeBackend(name) {
   if (name !== "wasm") return { webgpu: "WebGPU", webgl: "WebGL", cpu: "JavaScript" }[name];
-  const flags = tf.env();
-  const simd = flags.get("WASM_HAS_SIMD_SUPPORT") ? ", SIMD" : "";
-  const threads = simd && flags.get("WASM_HAS_MULTITHREAD_SUPPORT") ? ", threads" : "";
+  const simd = tf.env().get("WASM_HAS_SIMD_SUPPORT") ? ", SIMD" : "";
+  const threads = convolutions?.threads > 1 ? `, ${convolutions.threads} threads` : "";
   return `WebAssembly${simd}${threads}`;
 }
 
@@ -78,6 +89,10 @@ async function trial(name) {
 
 async function measured(name) {
   if (tf.findBackendFactory(name) === null || !(await tf.setBackend(name))) return Infinity;
+  if (name === "wasm") {
+    // Whatever is in the way: TensorFlow.js' own convolutions are there.
+    convolutions ??= await installConvolutions(tf.backend(), readKernels).catch(() => null);
+  }
   // Half precision would give other masks than Python.
   if (name === "webgl" && !tf.env().get("WEBGL_RENDER_FLOAT32_CAPABLE")) return Infinity;
   /** @type {tf.Tensor4D} */

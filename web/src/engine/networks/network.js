@@ -3,11 +3,12 @@
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import { CLICK_ENCODINGS, DISK_RADIUS, TRUNCATION } from "../clicks/clickMaps.js";
-import { InputError } from "../errors.js";
+import { LoadError } from "../errors.js";
 import { CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE } from "../predict/views.js";
 
 const MANIFEST = "manifest.json";
 const FORMAT = 1;
+const KIND = "tfjs";
 const WARM_UP_SIZE = 64;
 
 /**
@@ -18,49 +19,139 @@ const WARM_UP_SIZE = 64;
  * @returns {Promise<GraphNetwork>}
  */
 export async function loadNetwork(folder, onProgress) {
-  const manifest = await fetchManifest(folder);
-  const fetched = { image_part: 0, click_part: 0 }; // share of each
-  const load = (name) =>
-    loadGraphModel(new URL(manifest[name].file, folder).href, {
-      onProgress: (fraction) => {
-        fetched[name] = fraction;
-        onProgress(shareOf(manifest, fetched));
-      },
-    });
-  const [imagePart, clickPart] = await Promise.all([load("image_part"), load("click_part")]);
+  const manifest = await readManifest(folder);
+  const names = [manifest.image_part.file, manifest.click_part.file];
+  const parts = names.map((name) => filesOf(manifest, name));
+  const bytes = parts.flat().reduce((sum, file) => sum + file.bytes, 0);
+  let come = 0;
+  const take = (length) => {
+    come += length;
+    onProgress(Math.min(come / bytes, 1));
+  };
+  const load = async (files) =>
+    graphOf(await Promise.all(files.map((file) => readChecked(folder, file, take))));
+  const [imagePart, clickPart] = await Promise.all(parts.map(load));
   const network = new GraphNetwork(manifest, imagePart, clickPart);
   await network.warmUp();
   return network;
 }
 
-/** How much of all bytes has come, when of each part a share has. */
-function shareOf(manifest, fetched) {
-  let [come, all] = [0, 0];
-  for (const [name, share] of Object.entries(fetched)) {
-    const [folder] = manifest[name].file.split("/");
-    for (const { path, bytes } of manifest.files) {
-      if (!path.startsWith(`${folder}/`)) continue;
-      come += share * bytes;
-      all += bytes;
-    }
-  }
-  return come / all;
+/**
+ * A part's entries in the manifest: its graph, then its weights in their order.
+ *
+ * @returns {{path: string, bytes: number, sha256: string}[]}
+ */
+function filesOf(manifest, name) {
+  const [folder] = name.split("/");
+  const isWeights = ({ path }) => path.startsWith(`${folder}/`) && path !== name;
+  const graph = manifest.files.find(({ path }) => path === name);
+  return [graph, ...manifest.files.filter(isWeights)];
 }
 
-async function fetchManifest(folder) {
+/**
+ * The graph model of a part's files.
+ *
+ * @param {Uint8Array[]} files
+ */
+function graphOf([graph, ...weights]) {
+  const { modelTopology, weightsManifest, signature, ...rest } = JSON.parse(
+    new TextDecoder().decode(graph),
+  );
+  const artifacts = {
+    ...rest,
+    modelTopology,
+    signature,
+    weightSpecs: weightsManifest.flatMap((group) => group.weights),
+    weightData: weights.length === 1 ? weights[0].buffer : joined(weights),
+  };
+  return loadGraphModel({ load: async () => artifacts });
+}
+
+function joined(arrays) {
+  const all = new Uint8Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let start = 0;
+  for (const array of arrays) {
+    all.set(array, start);
+    start += array.length;
+  }
+  return all.buffer;
+}
+
+/**
+ * A file of the export, with the bytes that the manifest promises. Where others came they are fetched
+ * once more, past what browser and service worker keep.
+ *
+ * @param {string} folder
+ * @param {{path: string, bytes: number, sha256: string}} file
+ * @param {(length: number) => void} take told of the bytes that have come
+ */
+async function readChecked(folder, { path, bytes, sha256 }, take) {
+  const url = new URL(path, folder);
+  let data = await read(url, take);
+  for (const cache of ["reload", null]) {
+    // Where a page is not secure (http), browsers have no hashes.
+    const isRight = data.length === bytes && (!crypto.subtle || (await sha256Of(data)) === sha256);
+    if (isRight) return data;
+    if (cache !== null) data = await read(url, () => {}, /** @type {RequestCache} */ (cache));
+  }
+  throw new LoadError(
+    `The network's file ${path} is damaged: it is not the one that its export wrote. Try again; if ` +
+      "that does not help, copy the export to the host anew. Expected " +
+      `${bytes} bytes of SHA-256 ${sha256.slice(0, 8)}…; received ${data.length} bytes.`,
+  );
+}
+
+async function sha256Of(data) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * What is at an address.
+ *
+ * @param {URL} url
+ * @param {(length: number) => void} take told of the bytes that have come
+ * @param {RequestCache} [cache]
+ */
+async function read(url, take, cache = "default") {
+  const failed = (what, retryable) =>
+    new LoadError(
+      "The network could not be fetched. Check the connection and try again. " +
+        `Received ${what} for ${url.pathname}.`,
+      retryable,
+    );
+  const response = await fetch(url, { cache }).catch(() => null);
+  if (response === null) throw failed("no answer", true);
+  if (!response.ok) throw failed(`HTTP ${response.status}`, response.status !== 404);
+  const chunks = [];
+  const reader = response.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw failed("only a part", true);
+    });
+    if (done) return new Uint8Array(joined(chunks));
+    chunks.push(value);
+    take(value.length);
+  }
+}
+
+async function readManifest(folder) {
   const url = new URL(MANIFEST, folder);
-  const response = await fetch(url).catch(() => null);
-  if (!response?.ok) {
-    throw new InputError(
-      "The network could not be fetched. Check the connection and load the page again. " +
-        `Received ${response ? `HTTP ${response.status}` : "no answer"} for ${url.pathname}.`,
+  const text = new TextDecoder().decode(await read(url, () => {}));
+  let manifest;
+  try {
+    manifest = JSON.parse(text);
+  } catch {
+    throw new LoadError(
+      `${url.pathname} is no manifest of an export, or it is damaged. Check the address and try ` +
+        `again. Received ${JSON.stringify(text.slice(0, 40))}.`,
     );
   }
-  const manifest = await response.json();
-  if (manifest.format !== FORMAT) {
-    throw new InputError(
-      `This page reads exports of format ${FORMAT}. Export the preset again with the fctsfn of the ` +
-        `same version. Received format ${manifest.format}.`,
+  if (manifest.format !== FORMAT || manifest.kind !== KIND) {
+    throw new LoadError(
+      `This page reads exports of format ${FORMAT} and kind ${KIND}. Export the preset again with the ` +
+        `fctsfn of the same version. Received format ${manifest.format}, kind ${manifest.kind}.`,
+      false,
     );
   }
   checkConstants(manifest);
@@ -77,9 +168,10 @@ function checkConstants({ views, click_maps: maps }) {
     [maps.truncation, TRUNCATION],
   ];
   if (pairs.some(([exported, here]) => exported !== here)) {
-    throw new InputError(
+    throw new LoadError(
       "The export was made for another version of this page. Export the preset again with the " +
         `fctsfn of the same version. Received ${JSON.stringify({ ...views, ...maps })}.`,
+      false,
     );
   }
 }

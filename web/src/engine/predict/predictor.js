@@ -16,7 +16,9 @@
  * @typedef {{layers: Layer[], encodeMs: number, clickMs: number}} State what one click left behind
  *
  * @typedef {object} Prediction what is known of the object
- * @property {Float32Array} probability [height, width] in [0, 1], at the photograph's own size
+ * @property {Rendering} rendering
+ * @property {Float32Array} probability [height, width] in [0, 1], at the photograph's own size; made anew
+ *   each time that it is asked for
  * @property {Uint8Array} mask [height, width], 1 on the object and 0 elsewhere
  * @property {number} encodeMs spent in the image part for this click; 0 where it had run already
  * @property {number} clickMs spent on everything else that this click needed
@@ -29,8 +31,9 @@
  */
 
 import { addClick, CLICK_ENCODINGS, emptyMaps } from "../clicks/clickMaps.js";
-import { clickFromPoint, ClickHistory, pixelOf, sameClick } from "../clicks/clicks.js";
+import { clickFromPoint, ClickHistory, sameClick } from "../clicks/clicks.js";
 import { InputError } from "../errors.js";
+import { Rendering } from "./rendering.js";
 import * as views from "./views.js";
 
 /** One object of a photograph: its start mask, its clicks and what each of them left behind. */
@@ -159,8 +162,8 @@ export class Predictor {
   /**
    * Start from an existing mask; forgets the clicks. The first click may then be negative.
    *
-   * @param {Uint8Array | null} mask [height, width] of 0 and 1 at the photograph's size; null to
-   *   start from nothing
+   * @param {Uint8Array | null} mask [height, width] at the photograph's size, 0 off the object and
+   *   anything else on it; null to start from nothing
    * @returns {Prediction | null}
    */
   setMask(mask) {
@@ -172,12 +175,19 @@ export class Predictor {
             `that does. Received one with "${this.config.click_encoding}".`,
         );
       }
+      if (!isBytes(mask)) {
+        throw new InputError(
+          "A start mask must be a Uint8Array or a file: 0 off the object, anything else on it. " +
+            `Received ${typeof mask}.`,
+        );
+      }
       if (mask.length !== height * width) {
         throw new InputError(
           `A start mask must be as large as the photograph, ${height * width} pixels. ` +
             `Received ${mask.length}.`,
         );
       }
+      mask = Uint8Array.from(mask, (value) => (value ? 1 : 0));
       if (!mask.includes(1)) {
         throw new InputError(
           "A start mask must hold at least one pixel of the object. Received an empty mask.",
@@ -212,7 +222,12 @@ export class Predictor {
    */
   async setClicks(points) {
     const { height, width } = this.#needPhotograph();
-    const clicks = points.map(({ x, y, label }) => clickFromPoint(x, y, label, height, width));
+    if (!Array.isArray(points)) {
+      throw new InputError(`Clicks must be a list of {x, y, label}. Received ${typeof points}.`);
+    }
+    const clicks = points.map((point) =>
+      clickFromPoint(point?.x, point?.y, point?.label, height, width),
+    );
     if (clicks.length > 0) this.#checkFirst(clicks[0]);
     const { history } = this.#target;
     const present = history.clicks;
@@ -260,8 +275,8 @@ export class Predictor {
     }
     this.config.threshold = threshold;
     if (this.#prediction !== null) {
-      const mask = this.#thresholded(this.#prediction.probability);
-      this.#prediction = { ...this.#prediction, mask };
+      const { rendering, encodeMs, clickMs } = this.#prediction;
+      this.#prediction = this.#predicted(rendering, encodeMs, clickMs);
     }
     return this.#prediction;
   }
@@ -286,8 +301,7 @@ export class Predictor {
     const { state, mask, history } = this.#target;
     if (state.layers.length === 0 && mask === null) return null;
     const { encodeMs, clickMs } = state;
-    const probability = this.#rendered(state.layers, history.clicks);
-    return { probability, mask: this.#thresholded(probability), encodeMs, clickMs };
+    return this.#predicted(this.#rendered(state.layers, history.clicks), encodeMs, clickMs);
   }
 
   /** One more click; state changes only when all went well. */
@@ -296,42 +310,40 @@ export class Predictor {
     const target = this.#target;
     const clicks = [...target.history.clicks, click];
     let { layers } = target.state;
-    let probability = this.#prediction?.probability ?? null;
+    let known = this.#prediction?.rendering ?? null;
     let encodeMs = 0;
-    const looks = probability === null ? 1 + this.config.look_again : 1;
+    const looks = known === null ? 1 + this.config.look_again : 1;
     for (let look = 1; look <= looks; look++) {
-      const seen = await this.#lookedAt(clicks, layers, probability);
+      const seen = await this.#lookedAt(clicks, layers, known);
       ({ layers } = seen);
       encodeMs += seen.encodeMs;
-      probability = this.#rendered(layers, clicks);
-      if (look < looks) {
-        const clickMs = performance.now() - started - encodeMs;
-        const prediction = { probability, mask: this.#thresholded(probability), encodeMs, clickMs };
-        onGlance?.({ clicks, view: layers.at(-1).view, prediction });
+      known = this.#rendered(layers, clicks);
+      if (look < looks && onGlance) {
+        const prediction = this.#predicted(known, encodeMs, performance.now() - started - encodeMs);
+        onGlance({ clicks, view: layers.at(-1).view, prediction });
       }
     }
-    const mask = this.#thresholded(probability);
-    const clickMs = performance.now() - started - encodeMs;
-
-    encodeMs += this.#unreportedMs;
+    const prediction = this.#predicted(known, encodeMs, 0);
+    prediction.clickMs = performance.now() - started - encodeMs;
+    prediction.encodeMs += this.#unreportedMs;
     this.#unreportedMs = 0;
     target.history.add(click);
     target.states.length = clicks.length;
-    target.states.push({ layers, encodeMs, clickMs });
-    this.#prediction = { probability, mask, encodeMs, clickMs };
-    return this.#prediction;
+    target.states.push({ layers, encodeMs: prediction.encodeMs, clickMs: prediction.clickMs });
+    this.#prediction = prediction;
+    return prediction;
   }
 
   /**
    * The layers with the network's next answer on top, and the time that encoding took; `known` is
-   * the probability so far, of which `layers` are the answers, or null.
+   * the `Rendering` so far, of which `layers` are the answers, or null.
    */
   async #lookedAt(clicks, layers, known) {
     const { height, width } = this.#photograph;
     let view = this.#whole;
     if (known !== null) {
       const present = layers.at(-1)?.view ?? this.#whole;
-      view = views.nextView(present, this.#plane(known), clicks, this.config);
+      view = views.nextView(present, known, clicks, this.config);
     }
     let { answer, encodeMs } = await this.#answer(view, clicks, layers, known);
     if (views.isCutOff(view, answer.probability, height, width)) {
@@ -393,7 +405,7 @@ export class Predictor {
       const previous =
         latest && views.sameView(latest.view, view)
           ? latest.probability
-          : views.probabilityIn(view, this.#plane(known));
+          : views.probabilityIn(view, known);
       for (let i = 0; i < previous.length; i++) maps[3 * i + 2] = previous[i];
     }
     return maps;
@@ -401,29 +413,20 @@ export class Predictor {
 
   /** The probability at the photograph's size, clicked pixels on their side. */
   #rendered(layers, clicks) {
-    const { height, width } = this.#photograph;
-    const start = this.#target.mask;
-    // Without a mask the first click saw the whole photograph, so the lowest layer covers it.
-    const probability = start ? Float32Array.from(start) : new Float32Array(height * width);
-    const plane = this.#plane(probability);
-    for (const layer of layers) views.paste(layer.view, layer.probability, plane);
-    for (const click of clicks) {
-      const [row, col] = pixelOf(click);
-      probability[row * width + col] = click.isPositive ? 1 : 0;
-    }
-    return probability;
+    return new Rendering(this.#photograph, { start: this.#target.mask, layers, clicks });
   }
 
-  #thresholded(probability) {
-    const { threshold } = this.config;
-    const mask = new Uint8Array(probability.length);
-    for (let i = 0; i < mask.length; i++) mask[i] = probability[i] > threshold ? 1 : 0;
-    return mask;
-  }
-
-  #plane(data) {
-    const { height, width } = this.#photograph;
-    return { data, height, width };
+  /** @returns {Prediction} */
+  #predicted(rendering, encodeMs, clickMs) {
+    return {
+      rendering,
+      get probability() {
+        return rendering.all();
+      },
+      mask: rendering.mask(this.config.threshold),
+      encodeMs,
+      clickMs,
+    };
   }
 
   #releaseAll() {
@@ -444,6 +447,11 @@ export class Predictor {
       );
     }
   }
+}
+
+/** @param {any} mask */
+function isBytes(mask) {
+  return mask instanceof Uint8Array || mask instanceof Uint8ClampedArray;
 }
 
 /** Logits → probabilities. */

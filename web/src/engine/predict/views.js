@@ -20,6 +20,7 @@
  * @property {number} zoom_min_gain
  *
  * @typedef {{data: Float32Array, height: number, width: number}} Plane [height, width], in [0, 1]
+ * @typedef {import("./rendering.js").Rendering} Rendering the same, of which `data` holds some rows
  */
 
 import { pixelOf, scaled, shifted } from "../clicks/clicks.js";
@@ -74,7 +75,7 @@ export function clickIn(view, click) {
 /**
  * The network's previous probability of a view.
  *
- * @param {Plane} probability of the photograph
+ * @param {Plane | Rendering} probability of the photograph
  * @returns {Float32Array} [view.height, view.width]
  */
 export function probabilityIn(view, probability) {
@@ -85,19 +86,30 @@ export function probabilityIn(view, probability) {
  * Write the network's probability back into the photograph's, in place.
  *
  * @param {Float32Array} answer [view.height, view.width]
- * @param {Plane} probability changed inside the box; outside it stays what it was
+ * @param {Plane} strip rows of the photograph's; changed inside the box, outside it stays what it was
+ * @param {number} first the strip's first row in the photograph
  */
-export function paste(view, answer, probability) {
-  const { height, width } = view;
+export function paste(view, answer, strip, first = 0) {
+  const { box, height, width } = view;
+  const top = Math.max(box.top, first);
+  const bottom = Math.min(box.bottom, first + strip.height);
+  if (top >= bottom) return;
   const source = { data: answer, stride: width, offset: 0, height, width, channels: 1 };
-  resizeInto(source, sourceOf(probability, view.box, 1));
+  const target = {
+    data: strip.data,
+    stride: strip.width,
+    offset: (top - first) * strip.width + box.left,
+    height: box.bottom - box.top,
+    width: box.right - box.left,
+  };
+  resizeInto(source, target, top - box.top, bottom - box.top);
 }
 
 /**
  * The view for the next click, given what is known of the object.
  *
  * @param {View} view the present one
- * @param {Plane} probability before the next click, or of a start mask
+ * @param {Plane | Rendering} probability before the next click, or of a start mask
  * @param {import("../clicks/clicks.js").Click[]} clicks all of them, the next one included
  * @param {Config} config
  * @returns {View} the whole photograph where nothing is known of the object yet
@@ -150,9 +162,12 @@ function roundedSide(side) {
   return Math.max(1, roundHalfEven(side / SIDE_MULTIPLE)) * SIDE_MULTIPLE;
 }
 
-/** A box of an array as what `resize` reads or writes. */
-function sourceOf({ data, width }, box, channels) {
+/** A box of an array as what `resize` reads. */
+function sourceOf(array, box, channels) {
+  const { data, width } = array;
+  const seek = array.seek && ((row) => array.seek(box.top + row) + box.left * channels);
   return {
+    seek,
     data,
     stride: width * channels,
     offset: (box.top * width + box.left) * channels,
@@ -185,7 +200,10 @@ function positivePixels(clicks) {
 /** The enlarged box around the object, or null where no pixel is likely to be object. */
 function objectBox(probability, clicks, config) {
   const { height, width } = probability;
-  const box = boundingBox(probability.data, height, width, EVEN_ODDS);
+  const box =
+    "box" in probability
+      ? probability.box
+      : boundingBox(probability.data, height, width, EVEN_ODDS);
   if (box === null) return null;
   const positives = positivePixels(clicks);
   const rows = [box.top, box.bottom - 1, ...positives.map(([row]) => row)];

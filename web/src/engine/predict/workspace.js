@@ -115,7 +115,7 @@ export class Workspace {
   probability() {
     const { height, width } = this.#predictor.imageSize;
     const prediction = this.#predictor.prediction;
-    return prediction ? prediction.probability.slice() : new Float32Array(height * width);
+    return prediction ? prediction.probability : new Float32Array(height * width);
   }
 
   /**
