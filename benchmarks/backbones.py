@@ -84,7 +84,7 @@ def main() -> None:
         )
         parameters[name] = backbone.count_params()
         model = ForwardAndBackward(backbone)
-        model.compile("adam", "mse", jit_compile=False)
+        model.compile("adam", "mse")
         images[name] = lambda model=model: model.predict_on_batch(photograph)
         steps[name] = lambda model=model: model.train_on_batch(views, np.zeros(count, "float32"))
 

@@ -167,13 +167,17 @@ saved_classes.register()
 
 def __getattr__(name: str) -> Any:
     """The public name `name`, imported from its module (PEP 562)."""
+    if name not in {**_SHORT_NAMES, **_MODULES}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    errors = import_module(f"{__name__}.errors")
     try:
-        if name in _SHORT_NAMES:
-            value = import_module(f"{__name__}.{_SHORT_NAMES[name]}")
-        elif name in _MODULES:
-            value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-        else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with errors.explaining_backend():
+            if name in _SHORT_NAMES:
+                value = import_module(f"{__name__}.{_SHORT_NAMES[name]}")
+            else:
+                value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    except errors.InputError as error:
+        raise ImportError(str(error)) from None
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "keras":
             raise

@@ -8,7 +8,8 @@ variant starts from random weights at an eighth of the paper's width and sees th
 128 px in the same order. The robot user (`ritm`) then clicks each validation object ten times at
 128 px, without zoom-in or graph cut. Means over the seeds.
 
-The photographs that the file's list "val" names are validated on and not trained on.
+The photographs that the file's list "val" names are validated on, those of each set in turn, and
+not trained on.
 
 A variant's run and result lie in --output, apart from those on other data; the same command goes
 on where it was interrupted.
@@ -37,7 +38,13 @@ from keras import ops
 
 from fctsfn_tf.clicks.click_maps import DISK_RADIUS, DISTANCES
 from fctsfn_tf.commands.arguments import validation_names
-from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE, Dataset, Sample
+from fctsfn_tf.data.annotated_images import (
+    MIN_OBJECT_SHARE,
+    Dataset,
+    Sample,
+    hold_out,
+    samples_in_turn,
+)
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.benchmark.cost import cost
@@ -136,7 +143,7 @@ def trained(
         freeze_tslfn(network)
     rate = cosine_after_warmup(LEARNING_RATE, steps, steps // 20)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=5.0)
-    network.compile(optimizer, NormalizedFocalLoss(), metrics=[MaskIoU()], jit_compile=False)
+    network.compile(optimizer, NormalizedFocalLoss(), metrics=[MaskIoU()])
     optimizer.build(network.trainable_variables)
     settings = {"variant": variant.title, "steps": steps, "seed": seed}
     run_training(network, data, Schedule(steps, steps, None, 100), run, settings, network)
@@ -228,9 +235,9 @@ def main() -> int:
         network, config = load_preset(arguments.preset)
         datasets = [open_dataset(path) for path in arguments.data]
         names = validation_names(arguments.splits, datasets)
-        validation = next(one for one in datasets if one.has_any(names)).only(names)
-        datasets = [one.without(names) for one in datasets]
-        samples = list(islice(validation.samples(MIN_OBJECT_SHARE), arguments.validation_objects))
+        datasets, validation = hold_out(datasets, names)
+        in_turn = samples_in_turn(validation, MIN_OBJECT_SHARE)
+        samples = list(islice(in_turn, arguments.validation_objects))
         found = [
             results(datasets, samples, arguments.steps, seed, arguments.output)
             for seed in arguments.seeds

@@ -17,7 +17,7 @@ from environment import ROOT
 # jax.txt is the second environment of scripts/test.py, in which the core runs without TensorFlow.
 EXTRAS = {
     "run.txt": [],
-    "test.txt": ["tensorflow", "graph-cut", "test"],
+    "test.txt": ["tensorflow", "graph-cut", "ray", "test"],
     "jax.txt": ["jax", "graph-cut", "test"],
 }
 # Builds the editable package; locked so that the build does not fetch one of its own.

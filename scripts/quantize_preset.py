@@ -29,9 +29,7 @@ def main() -> int:
         model, config = load_preset(arguments.preset)
         facts = preset_facts(arguments.preset)
         quantize(model)
-        save_preset(
-            arguments.output, model, facts.builder, facts.arguments, config, facts.model_card
-        )
+        save_preset(model, arguments.output, config, facts.model_card)
     except InputError as error:
         print(f"quantize_preset: error: {error}", file=sys.stderr)
         return 2

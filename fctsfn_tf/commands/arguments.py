@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fctsfn_tf.errors import InputError
+from fctsfn_tf.errors import InputError, explaining_backend
 from fctsfn_tf.files import printable
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Otherwise TensorFlow takes all memory of every GPU at once, and nothing runs beside it.
+MEMORY_GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 # `preset_engine.ENGINES`, which takes a while to import.
 ENGINE_NAMES = ("litert", "keras")
 
@@ -55,16 +57,25 @@ def start_quietly(preset: str, engine: str | None) -> None:
 def import_quietly() -> None:
     """Import Keras and its backend without their greetings on standard error.
 
+    They compute in float32 and with channels last, whatever keras.json says, and TensorFlow takes
+    a GPU's memory as it needs it, unless the environment says otherwise.
+
     Raises:
-        InputError: Keras is not installed.
+        InputError: Keras or its backend is not installed.
     """
     if find_spec("keras") is None:
         raise InputError(
             "This command needs Keras. Install it with `pip install 'fctsfn-tf[tensorflow]'` (or "
             "[jax], [torch]). It is not installed."
         )
-    with _quietly():
+    os.environ.setdefault(MEMORY_GROWTH, "true")
+    with _quietly(), explaining_backend():
+        import keras
+
         import fctsfn_tf.predict.keras_engine  # noqa: F401
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_image_data_format("channels_last")
 
 
 @contextmanager
@@ -113,6 +124,41 @@ def add_engine_argument(group: argparse._ArgumentGroup) -> None:
         help="what runs the network (default: litert where it is installed and the preset has its "
         "parts, else keras)",
     )
+
+
+def add_workers_arguments(group: argparse._ArgumentGroup) -> None:
+    """--workers and --ray, which `workers_of` reads."""
+    group.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes, which share the cores (default: 1; with --ray: one for each of the "
+        "cluster's processors)",
+    )
+    group.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="share the photographs out to a Ray cluster: the one that this machine belongs to, or "
+        "that at HOST:PORT; needs pip install 'fctsfn-tf[ray]'",
+    )
+
+
+def workers_of(arguments: argparse.Namespace) -> dict[str, int | str | None]:
+    """`workers` and `ray` of `workers.shared_out`.
+
+    Raises:
+        InputError: no worker, or Ray is not installed.
+    """
+    if arguments.ray is not None:
+        from fctsfn_tf.predict.workers import check_ray
+
+        check_ray()
+    if arguments.workers == 0:
+        raise InputError("`workers` must be 1 or more. Received 0.")
+    default = 1 if arguments.ray is None else None
+    return {"workers": arguments.workers or default, "ray": arguments.ray}
 
 
 def add_masks_argument(group: argparse._ArgumentGroup) -> None:

@@ -39,7 +39,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--peers",
         action="store_true",
         help="also OpenCV's GrabCut, random walkers, a graph cut and KerasHub's SAM with random "
-        "weights, as far as they are installed",
+        "weights, as far as they are installed; and, from the shell to a mask, this program, "
+        "GrabCut, rembg and SAM",
     )
     parser.add_argument(
         "--plots",
@@ -67,7 +68,16 @@ def _run_benchmark(arguments: argparse.Namespace) -> int:
     if arguments.peers:
         given["peers"] = list(PEERS)
     print(benchmark_table(**given))
+    if arguments.peers and arguments.runs != 0:
+        print(f"\n{_from_the_shell(arguments)}")
     return shared.OK
+
+
+def _from_the_shell(arguments: argparse.Namespace) -> str:
+    from fctsfn_tf.evaluation.benchmark.benchmark_table import HEIGHT, RUNS, WIDTH
+    from fctsfn_tf.evaluation.benchmark.shell_to_mask import shell_table
+
+    return shell_table(*(arguments.size or (HEIGHT, WIDTH)), arguments.runs or RUNS)
 
 
 def _plot(arguments: argparse.Namespace) -> int:

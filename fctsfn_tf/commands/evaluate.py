@@ -136,13 +136,7 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--workers",
-        type=shared.count,
-        default=1,
-        metavar="N",
-        help="processes, which share the cores (default: 1)",
-    )
+    shared.add_workers_arguments(group)
     group.add_argument("--output", type=Path, metavar="FILE", help="JSON of every click and IoU")
     group.add_argument("--markdown", type=Path, metavar="FILE", help="the tables that are printed")
     group.add_argument("--csv", type=Path, metavar="FILE", help="a line per object")
@@ -183,7 +177,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         min_share=BENCHMARK_SETS.get(arguments.dataset, FOLDER).min_share,
         limit=arguments.limit,
         shard=part,
-        workers=arguments.workers,
+        **shared.workers_of(arguments),
         seed=arguments.seed,
         output=arguments.output,
         overwrite=arguments.force,

@@ -51,6 +51,7 @@ Examples:
   fctsfn segment photo.jpg --positive 120,80 --negative 10,10 --cutout dog.png
   fctsfn segment photo.jpg --clicks clicks.json --coco objects.json
   fctsfn segment photos/ --clicks clicks.csv --output masks/ --formats mask,overlay
+  fctsfn segment photos/ --clicks clicks.csv --output masks/ --ray   (a cluster: docs/clusters.md)
 
 A folder's photographs whose outputs all exist are skipped, so that an interrupted run can be taken
 up again; --force makes them anew.
@@ -115,6 +116,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     outputs.add_argument("--force", action="store_true", help="replace files that exist")
     shared.add_predictor_arguments(parser.add_argument_group("network"))
+    shared.add_workers_arguments(parser.add_argument_group("many photographs"))
     parser.set_defaults(run=_run_segment)
 
 
@@ -145,6 +147,8 @@ def _run_segment(arguments: argparse.Namespace) -> int:
 
 
 def _segment_photograph(arguments: argparse.Namespace) -> int:
+    if arguments.workers is not None or arguments.ray is not None:
+        raise InputError("One photograph is not shared out. Leave out --workers and --ray.")
     from fctsfn_tf.predict.segmenting import (
         Job,
         check_outputs,
@@ -215,6 +219,7 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
     )
     from fctsfn_tf.progress import progress_bar
 
+    workers = shared.workers_of(arguments)
     jobs = _jobs_of_folder(arguments)
     _check_clicks_file_stays(arguments, jobs)
     pending = jobs if arguments.force else unfinished(jobs)
@@ -227,12 +232,11 @@ def _segment_folder(arguments: argparse.Namespace) -> int:
             pending = [replace(job, classes=classes) for job in pending]
         with progress_bar(len(pending), unit="photographs", line_seconds=0) as bar:
 
-            def show(count: int, job: Job) -> None:
-                bar.update(count - bar.n)
-                bar.set_postfix_str(printable(job.photograph.name))
+            def show(done: int, photograph: Path) -> None:
+                bar.set_postfix_str(printable(photograph.name), refresh=False)
+                bar.update(done - bar.n)
 
-            failures = segment_all(predictor, pending, arguments.force, show)
-            bar.update(len(pending) - bar.n)
+            failures = segment_all(predictor, pending, arguments.force, show, **workers)
     print(
         f"{len(pending) - len(failures)} segmented, {len(jobs) - len(pending)} skipped (outputs "
         f"exist), {len(failures)} failed; outputs in {printable(arguments.output or Path())}"

@@ -63,13 +63,13 @@ class MemoryCache:
         """See `ImageCache`."""
         key = image.image_path, image.name
         if key in self._packed:
-            return _unpacked(self._packed[key])
-        packed = _packed(*image.read_masks())
+            return unpacked(self._packed[key])
+        array = packed(*image.read_masks())
         with self._lock:
-            if key not in self._packed and self.num_bytes + packed.nbytes <= self.max_bytes:
-                self._packed[key] = packed
-                self.num_bytes += packed.nbytes
-        return _unpacked(packed)
+            if key not in self._packed and self.num_bytes + array.nbytes <= self.max_bytes:
+                self._packed[key] = array
+                self.num_bytes += array.nbytes
+        return unpacked(array)
 
     def __getstate__(self) -> dict:
         """Another process starts with an empty one."""
@@ -100,11 +100,11 @@ class DiskCache:
         """See `ImageCache`."""
         path = self.directory / f"{_fingerprint(image)}.npy"
         if path.exists():
-            return _unpacked(np.load(path, mmap_mode="r"))
-        packed = _packed(*image.read_masks())
+            return unpacked(np.load(path, mmap_mode="r"))
+        array = packed(*image.read_masks())
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, lambda file: np.save(file, packed), overwrite=True)
-        return _unpacked(packed)
+        atomic_write(path, lambda file: np.save(file, array), overwrite=True)
+        return unpacked(array)
 
 
 def _fingerprint(image: AnnotatedImage) -> str:
@@ -118,7 +118,7 @@ def _fingerprint(image: AnnotatedImage) -> str:
     return digest.hexdigest()[:32]
 
 
-def _packed(pixels: np.ndarray, objects: Objects) -> np.ndarray:
+def packed(pixels: np.ndarray, objects: Objects) -> np.ndarray:
     """(N,) uint8: height, width, number of objects and their ids as int64; pixels; mask bits."""
     head = np.array([*pixels.shape[:2], len(objects.masks), *objects.masks], np.int64)
     masks = (objects.ignore, *objects.masks.values(), *objects.others)
@@ -126,7 +126,8 @@ def _packed(pixels: np.ndarray, objects: Objects) -> np.ndarray:
     return np.concatenate([head.view(np.uint8), pixels.ravel(), *bits])
 
 
-def _unpacked(packed: np.ndarray) -> tuple[np.ndarray, Objects]:
+def unpacked(packed: np.ndarray) -> tuple[np.ndarray, Objects]:
+    """What was `packed`, as views of it where that can be."""
     height, width, number = (int(value) for value in packed[:24].view(np.int64))
     ids = packed[24 : 24 + 8 * number].view(np.int64)
     start = 24 + 8 * number

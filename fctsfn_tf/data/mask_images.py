@@ -51,14 +51,22 @@ def read_mask_file(path: str | Path, kind: MaskKind | None = None) -> Objects:
         InputError: not a mask, or not one of that kind.
     """
     try:
-        mask = read_mask_values(path)
-        verdict = judged(mask)
-        if verdict.problem:
-            raise InputError(f"{verdict.problem} It looks like a map of objects' numbers.")
-        _check_kind(verdict, kind)
+        return objects_of_mask(read_mask_values(path), kind)
     except InputError as error:
         name, message = printable(path), str(error)
         raise InputError(message if name in message else f"{name}: {message}") from None
+
+
+def objects_of_mask(mask: MaskValues, kind: MaskKind | None = None) -> Objects:
+    """The objects that the numbers of a mask mean; see `read_mask_file`.
+
+    Raises:
+        InputError: not a mask, or not one of that kind.
+    """
+    verdict = judged(mask)
+    if verdict.problem:
+        raise InputError(f"{verdict.problem} It looks like a map of objects' numbers.")
+    _check_kind(verdict, kind)
     if (kind or verdict.kind) == "object":
         pixels, unsure = one_object(mask)
         return Objects({1: pixels} if pixels.any() else {}, unsure)
@@ -74,11 +82,14 @@ def kind_of_folder(paths: Sequence[Path], folder: Path) -> MaskKind | None:
         paths: of the masks; `LOOKED_AT` of them are looked at. Broken ones do not count.
         folder: for the message.
     """
-    verdicts = _verdicts(paths)
+    return kind_of_masks(_verdicts(paths), printable(folder))
+
+
+def kind_of_masks(verdicts: Sequence[Verdict], name: str) -> MaskKind | None:
+    """What masks that belong together are; see `kind_of_folder`."""
     objects = [verdict for verdict in verdicts if verdict.kind == "object"]
     labels = [verdict for verdict in verdicts if verdict.kind == "labels"]
     smoothed = [verdict for verdict in objects if verdict.is_smoothed]
-    name = printable(folder)
     if objects and labels:
         kind: MaskKind | None = "labels" if any(one.has_void for one in labels) else None
         meaning = (

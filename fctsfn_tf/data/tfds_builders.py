@@ -34,6 +34,7 @@ import numpy as np
 from PIL import Image
 
 from fctsfn_tf.data.annotated_images import AnnotatedImage, Dataset
+from fctsfn_tf.data.examples import read_recorded
 from fctsfn_tf.data.layouts import LAYOUTS, list_splits, open_dataset
 from fctsfn_tf.data.objects import Objects
 from fctsfn_tf.errors import InputError
@@ -238,14 +239,7 @@ class RecordedImage(AnnotatedImage):
 
     def read_masks(self) -> tuple[np.ndarray, Objects]:
         """See `AnnotatedImage.read_masks`."""
-        example = self.source[self.number]
-        masks = {
-            int(key): np.asarray(mask)[..., 0] > 0
-            for key, mask in zip(example["object_ids"], example["masks"], strict=True)
-        }
-        others = tuple(np.asarray(mask)[..., 0] > 0 for mask in example["other_masks"])
-        ignore = np.asarray(example["ignore"])[..., 0] > 0
-        return np.asarray(example["image"]), Objects(masks, ignore, others)
+        return read_recorded(self.source[self.number])
 
 
 def _as_feature(mask: np.ndarray) -> np.ndarray:

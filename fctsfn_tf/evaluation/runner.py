@@ -20,8 +20,9 @@ from fctsfn_tf.evaluation.results import ObjectResult, Results
 from fctsfn_tf.evaluation.run_description import describe_run
 from fctsfn_tf.evaluation.segmenters import Segment, Segmenter
 from fctsfn_tf.evaluation.shards import Shard
-from fctsfn_tf.evaluation.workers import Task, results_in_processes
+from fctsfn_tf.evaluation.task import Task
 from fctsfn_tf.files import check_writable, printable
+from fctsfn_tf.predict.workers import shared_out
 from fctsfn_tf.progress import progress_bar
 
 # Where standard error is no terminal: a line at most this often.
@@ -80,7 +81,8 @@ def evaluate_dataset(
     min_share: float = MIN_OBJECT_SHARE,
     limit: int | None = None,
     shard: Shard | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
+    ray: str | None = None,
     seed: int = 0,
     output: str | Path | None = None,
     overwrite: bool = False,
@@ -97,8 +99,8 @@ def evaluate_dataset(
         min_share: objects that cover less of their photograph are left out.
         limit: only the first so many photographs, for a quick look; None for all.
         shard: the part to evaluate; None for all. `shards.merge` joins them.
-        workers: processes. With one, objects are kept in `<output>.partial` one by one; with more,
-            photograph by photograph.
+        workers, ray: who shares the photographs, see `workers.shared_out`. With one process,
+            objects are kept in `<output>.partial` one by one; else photograph by photograph.
         protocol, seed, output, overwrite: see `evaluate`.
 
     Returns:
@@ -121,10 +123,10 @@ def evaluate_dataset(
     description |= {"shard": [shard.index, shard.count]}
     run = _OngoingRun(description, output, overwrite)
     task = Task(dataset, segmenter, protocol, min_share, seed, frozenset(run.finished))
-    if workers == 1:
+    if workers == 1 and ray is None:
         results = (task.results(position, segment) for position in positions)
     else:
-        results = results_in_processes(task, positions, workers)
+        results = shared_out(task.start, positions, workers, ray)
     run.collect(results, len(positions), "photographs")
     return run.results()
 

@@ -3,28 +3,33 @@
 The network's probability is smooth and a little beside the outline; the cut moves the contour onto
 an edge of the photograph nearby.
 
-`benchmarks/graph_cut.py` times it on a photograph of 1 megapixel; docs/results.md has the seconds.
+`benchmarks/graph_cut.py` times it on photographs of 1 to 48 megapixels; docs/results.md has the
+seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 
 import cv2
 import numpy as np
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.images.click_constraints import click_constraints
+from fctsfn_tf.images.click_constraints import constrained_pixels
 from fctsfn_tf.images.masks import bounding_box
 from fctsfn_tf.images.minimum_cut import contrast_scale, minimum_cut
 
 # Where the two data terms are equal: the contour that the cut starts from.
 EVEN_ODDS = 0.5
-# After a cut at half the size, pixels this near to its contour (in pixels) are decided once more.
-# One pixel there is two here, and one more for the rounding.
-REFINED_BAND = 3
+# After a cut at half the size, pixels this near to its contour (in pixels) are decided once more:
+# the widest band of at most twice `max_nodes` pixels, else the narrowest. One pixel there is two
+# here, and one more for the rounding; a long contour of a large photograph is moved less.
+REFINED_BANDS = (3, 2, 1)
+# Side of the squares in which pixels near a contour are looked for.
+TILE_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class GraphCutParameters:
         click_radius: radius in pixels of the disc around a click that takes the click's label.
         max_nodes: the most pixels that are decided in one go; where more are open, a cut at half
             the size comes first, so that a click on a large photograph does not keep one waiting.
+            Then only a band along its contour is decided at this one, see `REFINED_BANDS`.
     """
 
     smoothness: float = 0.5
@@ -81,8 +87,8 @@ def graph_cut(
     are; it differs where the full cut would turn a confident region far from the contour.
 
     With more than `max_nodes` open pixels the cut is an approximation: it is first made at half the
-    size, and only the pixels within `REFINED_BAND` of that contour are then decided at this one
-    (multilevel banded graph cuts, Lombaert et al. 2005).
+    size, and only the pixels within one of `REFINED_BANDS` of that contour are then decided at this
+    one (multilevel banded graph cuts, Lombaert et al. 2005).
 
     Args:
         probability: (H, W) float in [0, 1], of the object.
@@ -104,29 +110,68 @@ def graph_cut(
     with "a graph cut-based method similar to" Xu et al. 2016 and gives no numbers.
     """
     _check_input(probability, image)
-    probability = probability.astype(np.float32, copy=False)
-    height, width = probability.shape
+    probability = np.ascontiguousarray(probability, np.float32)
     clicks = list(clicks)
-    constraints = click_constraints(clicks, height, width, parameters.click_radius)
-    mask = _constrained(probability > EVEN_ODDS, constraints)
-    is_open = _is_uncertain(probability, mask, parameters) & (constraints == 0)
-    if np.count_nonzero(is_open) > parameters.max_nodes and min(height, width) > 1:
-        mask = _constrained(_cut_at_half_size(probability, image, clicks, parameters), constraints)
-        is_open = _near_contour(mask, REFINED_BAND) & (constraints == 0)
-    if is_open.any():
-        # What lies more than a pixel outside of the open pixels' bounding box has no say.
-        top, left, bottom, right = bounding_box(is_open)
-        box = slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1)
-        mask[is_open] = minimum_cut(
-            probability[box],
-            image[box],
-            mask[box],
-            is_open[box],
+    clicked = constrained_pixels(clicks, *probability.shape, parameters.click_radius)
+    start = _labels_and_open_pixels(probability, clicked, parameters)
+    if start is None:
+        mask = _constrained(_cut_at_half_size(probability, image, clicks, parameters), clicked)
+        is_open = _refined_pixels(mask, clicked, parameters.max_nodes)
+    else:
+        mask, is_open = start
+    open_pixels = _indices(is_open)
+    if open_pixels.size:
+        mask.ravel()[open_pixels] = minimum_cut(
+            probability,
+            image,
+            mask,
+            open_pixels,
             contrast_scale(image),
             parameters.smoothness,
             parameters.probability_floor,
         )
     return mask
+
+
+def _labels_and_open_pixels(
+    probability: np.ndarray,
+    clicked: tuple[np.ndarray, np.ndarray],
+    parameters: GraphCutParameters,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The mask that the cut starts from and the pixels that the full cut may change, both (H, W)
+    bool: not confident, or near the contour, and not clicked. None if that are more than
+    `max_nodes`.
+
+    The cheap reasons come first: on a large photograph they already are too many.
+    """
+    height, width = probability.shape
+    # A line of pixels cannot be cut at half the size.
+    most = parameters.max_nodes if min(height, width) > 1 else probability.size
+    low, high = 1 - parameters.confident, parameters.confident
+    is_open = cv2.inRange(probability, low, high).astype(bool)
+    is_open.ravel()[clicked[0]] = False
+    if np.count_nonzero(is_open) > most:
+        return None
+    mask = _constrained(probability > EVEN_ODDS, clicked)
+    reach = max(1, round(parameters.reach * max(height, width)))
+    for distance in sorted({min(reach, REFINED_BANDS[0]), reach}):
+        is_open |= _near_contour(mask, distance)
+        is_open.ravel()[clicked[0]] = False
+        if np.count_nonzero(is_open) > most:
+            return None
+    return mask, is_open
+
+
+def _refined_pixels(
+    mask: np.ndarray, clicked: tuple[np.ndarray, np.ndarray], max_nodes: int
+) -> np.ndarray:
+    """The pixels around the contour of a coarser cut that are decided once more, (H, W) bool."""
+    for distance in REFINED_BANDS:
+        is_open = _near_contour(mask, distance)
+        is_open.ravel()[clicked[0]] = False
+        if np.count_nonzero(is_open) <= 2 * max_nodes:
+            break
+    return is_open
 
 
 def _cut_at_half_size(
@@ -157,14 +202,20 @@ def _cut_at_half_size(
     doubled = cv2.resize(
         coarse_mask.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
     )
-    return doubled.astype(bool)
+    return doubled.view(bool)
 
 
-def _constrained(mask: np.ndarray, constraints: np.ndarray) -> np.ndarray:
-    """`mask` (H, W) bool, changed in place to agree with the constraints of the clicks."""
-    mask[constraints > 0] = True
-    mask[constraints < 0] = False
+def _constrained(mask: np.ndarray, clicked: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """`mask` (H, W) bool, changed in place to agree with the clicks."""
+    pixels, is_object = clicked
+    mask.ravel()[pixels] = is_object
     return mask
+
+
+def _indices(mask: np.ndarray) -> np.ndarray:
+    """The pixels of a mask (H, W) bool as indices in row-major order, (N,) int64."""
+    top, _, bottom, _ = bounding_box(mask)
+    return np.flatnonzero(mask[top:bottom]) + top * mask.shape[1]
 
 
 def _check_input(probability: np.ndarray, image: np.ndarray) -> None:
@@ -187,18 +238,27 @@ def _check_input(probability: np.ndarray, image: np.ndarray) -> None:
         )
 
 
-def _is_uncertain(
-    probability: np.ndarray, mask: np.ndarray, parameters: GraphCutParameters
-) -> np.ndarray:
-    """The pixels that the full cut may change, (H, W) bool: not confident, or near the contour."""
-    reach = max(1, round(parameters.reach * max(mask.shape)))
-    unsure = (probability >= 1 - parameters.confident) & (probability <= parameters.confident)
-    return unsure | _near_contour(mask, reach)
-
-
 def _near_contour(mask: np.ndarray, distance: int) -> np.ndarray:
-    """The pixels with one of the other side within the square of ±`distance`, (H, W) bool."""
+    """The pixels with one of the other side within the square of ±`distance`, (H, W) bool.
+
+    Tile by tile, since the contour of a large photograph leaves most tiles alone.
+    """
     square = np.ones((2 * distance + 1, 2 * distance + 1), np.uint8)
-    inside = mask.view(np.uint8)
-    # Morphology takes what lies beyond the image for the value that changes nothing.
-    return cv2.dilate(inside, square) != cv2.erode(inside, square)
+    near = np.zeros(mask.shape, bool)
+    for top, left in product(*(range(0, side, TILE_SIDE) for side in mask.shape)):
+        rows, inner_rows = _with_margin(top, distance)
+        cols, inner_cols = _with_margin(left, distance)
+        inside = mask[rows, cols].view(np.uint8)
+        if 0 < cv2.countNonZero(inside) < inside.size:
+            # Morphology takes what lies beyond the image for the value that changes nothing.
+            mixed = cv2.dilate(inside, square) != cv2.erode(inside, square)
+            tile = near[top : top + TILE_SIDE, left : left + TILE_SIDE]
+            tile[:] = mixed[inner_rows, inner_cols]
+    return near
+
+
+def _with_margin(start: int, margin: int) -> tuple[slice, slice]:
+    """The rows (or columns) of the tile from `start` on with a margin, and the tile among them."""
+    first = max(start - margin, 0)
+    end = start + TILE_SIDE
+    return slice(first, end + margin), slice(start - first, end - first)

@@ -15,6 +15,8 @@ import importlib.util
 import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -51,6 +53,8 @@ MISSING_SHARE = 0.05
 JPEG_ROWS = 18
 # JPEG's markers: end of the image, and start of a scan.
 END_OF_IMAGE, START_OF_SCAN = b"\xff\xd9", b"\xff\xda"
+# EXIF orientations that exchange height and width.
+TURNED_TO_THE_SIDE = (5, 6, 7, 8)
 # Pillow's modes of one number a pixel that are wider than 8 bits.
 WIDE_GREY_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 # They log what they find wrong; without a handler Python prints that on standard error, beside the
@@ -140,6 +144,49 @@ def open_image(path: str | Path, may_lack_rows: bool = False) -> Image.Image:
             f"The decoder said: {printable(reason):.100}."
         ) from None
     return image
+
+
+def jpeg_size(content: bytes) -> tuple[int, int] | None:
+    """(height, width) of the upright photograph in the bytes of a JPEG file, from its head alone;
+    None for other files and broken heads."""
+    try:
+        with _quietly_opened_jpeg(content) as image:
+            is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in TURNED_TO_THE_SIDE
+            return (image.width, image.height) if is_turned else (image.height, image.width)
+    except Exception:  # decoders meet a broken file with errors of every kind
+        return None
+
+
+def shrunk_jpeg(content: bytes, factor: int) -> np.ndarray | None:
+    """The photograph in the bytes of a JPEG file, decoded at a fraction of its size.
+
+    Args:
+        content: of a whole file.
+        factor: 8, 4 or 2; it must divide both sides.
+
+    Returns:
+        (H / factor, W / factor, 3) uint8 RGB, upright and in sRGB as `read_image` gives it; None if
+        it cannot be decoded, or its metadata cannot be trusted.
+    """
+    size = jpeg_size(content)
+    try:
+        with _quietly_opened_jpeg(content) as image:
+            image.draft(None, (image.width // factor, image.height // factor))
+            image.load()
+            _turn_upright(image)
+            pixels = np.array(_in_srgb(image))
+    except Exception:  # decoders meet a broken file with errors of every kind
+        return None
+    return pixels if size == tuple(factor * side for side in pixels.shape[:2]) else None
+
+
+@contextmanager
+def _quietly_opened_jpeg(content: bytes) -> Iterator[Image.Image]:
+    """Pillow's image in the bytes of a JPEG file; Pillow warns of odd metadata and large sizes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        with Image.open(BytesIO(content), formats=("JPEG",)) as image:
+            yield image
 
 
 def stored_orientation(path: str | Path) -> int:

@@ -7,6 +7,7 @@ runs without it.
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ def minimum_cut(
     probability: np.ndarray,
     image: np.ndarray,
     mask: np.ndarray,
-    is_open: np.ndarray,
+    open_pixels: np.ndarray,
     beta: float,
     smoothness: float,
     probability_floor: float,
@@ -44,59 +45,68 @@ def minimum_cut(
     """The labels of the open pixels at the least energy (`graph_cut.graph_cut` writes it out).
 
     Source is background and sink is object: PyMaxflow leaves undecided nodes with the source, which
-    makes the mask the smallest of those of least energy.
+    makes the mask the smallest of those of least energy. Time and memory are those of the open
+    pixels, however large the image is.
 
     Args:
         probability: (H, W) float in [0, 1], of the object.
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) bool, the labels of the pixels that are not open.
-        is_open: (H, W) bool, the pixels to decide.
+        open_pixels: (N,) int64, the pixels to decide, as indices into the image in row-major order,
+            in rising order.
         beta: see `contrast_scale`.
         smoothness, probability_floor: see `graph_cut.GraphCutParameters`.
 
     Returns:
-        (N,) bool, of the open pixels in row-major order.
+        (N,) bool, of the open pixels.
 
     Raises:
         InputError: PyMaxflow is not installed.
     """
-    odds = probability[is_open].astype(np.float64).clip(probability_floor, 1 - probability_floor)
+    places = np.divmod(open_pixels, mask.shape[1])
+    odds = probability[places].astype(np.float64).clip(probability_floor, 1 - probability_floor)
     cost_of_object, cost_of_background = -np.log(odds), -np.log(1 - odds)
+    colours = image[places].astype(np.float32)
     num_nodes = odds.size
-    nodes = np.full(is_open.shape, -1, np.int64)
-    nodes[is_open] = np.arange(num_nodes)
+    nodes = np.arange(num_nodes)
 
     graph = _empty_graph(num_nodes)
     graph.add_nodes(num_nodes)
     for offset in NEIGHBOURS:
-        node, other, weight, label, other_label = _pairs(nodes, image, mask, offset, beta)
-        weight *= smoothness / math.hypot(*offset)
-        both = (node >= 0) & (other >= 0)
-        graph.add_edges(node[both], other[both], weight[both], weight[both])
-        # A pixel that is not open pulls its open neighbour to its own label.
-        for pulled, pulling_label in ((node, other_label), (other, label)):
-            alone = ~both & (pulled >= 0)
-            to_object = alone & pulling_label
-            to_background = alone & ~pulling_label
-            cost_of_background += np.bincount(pulled[to_object], weight[to_object], num_nodes)
-            cost_of_object += np.bincount(pulled[to_background], weight[to_background], num_nodes)
-    graph.add_grid_tedges(np.arange(num_nodes), cost_of_object, cost_of_background)
+        share = smoothness / math.hypot(*offset)
+        for sign in (1, -1):
+            node, pixel = _neighbours(places, mask.shape, sign * offset[0], sign * offset[1])
+            other = np.searchsorted(open_pixels, pixel)
+            is_open = open_pixels[np.minimum(other, num_nodes - 1)] == pixel
+            if sign == 1:  # an edge for each pair of open pixels, once
+                both, with_other = node[is_open], other[is_open]
+                weight = share * _likeness(colours[both], colours[with_other], beta)
+                graph.add_edges(both, with_other, weight, weight)
+            # A pixel that is not open pulls its open neighbour to its own label.
+            node, place = node[~is_open], np.divmod(pixel[~is_open], mask.shape[1])
+            weight = share * _likeness(colours[node], image[place].astype(np.float32), beta)
+            is_object = mask[place]
+            cost_of_background[node[is_object]] += weight[is_object]
+            cost_of_object[node[~is_object]] += weight[~is_object]
+    graph.add_grid_tedges(nodes, cost_of_object, cost_of_background)
     graph.maxflow()
-    return graph.get_grid_segments(np.arange(num_nodes))
+    return graph.get_grid_segments(nodes)
 
 
-def _pairs(
-    nodes: np.ndarray, image: np.ndarray, mask: np.ndarray, offset: tuple[int, int], beta: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of all pairs of neighbours with an open pixel: both nodes (−1 if none), the weight
-    exp(−β‖Δc‖²), and both labels; each (number of pairs,)."""
-    node, other = _shifted_views(nodes, offset)
-    kept = (node >= 0) | (other >= 0)
-    colour, other_colour = (view[kept].astype(np.float32) for view in _shifted_views(image, offset))
-    label, other_label = (view[kept] for view in _shifted_views(mask, offset))
-    difference = colour - other_colour
-    weight = np.exp(-beta * np.einsum("ij,ij->i", difference, difference).astype(np.float64))
-    return node[kept], other[kept], weight, label, other_label
+def _neighbours(
+    places: tuple[np.ndarray, np.ndarray], shape: tuple[int, int], down: int, right: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the pixels at `places` (rows, columns) that have a neighbour at this offset inside the
+    image: their positions in the list, and the neighbours' indices in row-major order."""
+    rows, cols = places[0] + down, places[1] + right
+    (inside,) = np.nonzero((rows >= 0) & (rows < shape[0]) & (cols >= 0) & (cols < shape[1]))
+    return inside, rows[inside] * shape[1] + cols[inside]
+
+
+def _likeness(colours: np.ndarray, others: np.ndarray, beta: float) -> np.ndarray:
+    """exp(−β‖Δc‖²) of pairs of colours (N, 3) float32, as (N,) float64."""
+    difference = colours - others
+    return np.exp(-beta * np.einsum("ij,ij->i", difference, difference).astype(np.float64))
 
 
 def _shifted_views(array: np.ndarray, offset: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -108,13 +118,22 @@ def _shifted_views(array: np.ndarray, offset: tuple[int, int]) -> tuple[np.ndarr
     return first, second
 
 
-def _empty_graph(num_nodes: int):  # noqa: ANN202 (PyMaxflow may not be there to name the type)
-    """A graph with room for the nodes and their edges; floating point, since integers truncate."""
-    try:
-        from maxflow import GraphFloat
-    except ImportError:
+def check_installed() -> None:
+    """Refuse to go on without PyMaxflow, before a cut is needed.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if find_spec("maxflow") is None:
         raise InputError(
             "The graph cut needs PyMaxflow, which is not installed. Install it with "
             "`pip install PyMaxflow` (GPL), or go on without the graph cut."
-        ) from None
+        )
+
+
+def _empty_graph(num_nodes: int):  # noqa: ANN202 (PyMaxflow may not be there to name the type)
+    """A graph with room for the nodes and their edges; floating point, since integers truncate."""
+    check_installed()
+    from maxflow import GraphFloat
+
     return GraphFloat(num_nodes, len(NEIGHBOURS) * num_nodes)

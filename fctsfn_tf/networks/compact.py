@@ -13,6 +13,7 @@ at 1/16 (the paper: pool4), a score at 1/8, then refining from several scales. W
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import keras
 from keras import layers, ops
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.click_network import ClickNetwork, builder, input_size
 from fctsfn_tf.networks.encode_once import IMAGE_FEATURES_PREFIX
 from fctsfn_tf.networks.layers import BilinearUpsampling, CropLike, PadToMultiple
 from fctsfn_tf.networks.weight_files import load_variables
@@ -33,6 +35,8 @@ TAPS = (
     "block_13_expand_relu",
     "block_16_project_BN",
 )
+# Widths of MobileNetV2 that `keras.applications` has weights of.
+IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 # Channels of the pyramid and of the refining, from 1/2 to 1/32.
 WIDTHS = (16, 32, 64, 128, 160)
 ATTENTION_WIDTH = 64
@@ -82,11 +86,13 @@ class ClickAttention(layers.Layer):
         return (*queries[:3], 2 + values[-1])
 
 
+@builder
 def compact_network(
     backbone: str = "mobilenet_v2",
     backbone_weights: str | Path | None = None,
     alpha: float = 1.0,
     name: str = "compact_fctsfn",
+    input_shape: Sequence[int] | None = None,
 ) -> keras.Model:
     """The compact two-stream network.
 
@@ -96,6 +102,7 @@ def compact_network(
             (downloaded), or the path of an .npz of its variables.
         alpha: MobileNetV2's width multiplier (0.35, 0.5, 0.75, 1.0, 1.3 or 1.4 with "imagenet").
         name: of the model.
+        input_shape: see `fctsfn.TSLFN`.
 
     Returns:
         A functional model. Inputs, by name or in this order: "image" (B, H, W, 3) float32 RGB in
@@ -111,8 +118,9 @@ def compact_network(
         raise InputError(
             f"The compact network's backbone must be 'mobilenet_v2'. Received {backbone!r}."
         )
-    image = layers.Input((None, None, 3), name="image")
-    click_maps = layers.Input((None, None, 3), name="click_maps")
+    height, width = input_size(input_shape)
+    image = layers.Input((height, width, 3), name="image")
+    click_maps = layers.Input((height, width, 3), name="click_maps")
 
     # ---- Image part: runs once per image -------------------------------------------------------
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale_image")(image)
@@ -174,7 +182,7 @@ def compact_network(
     x = BilinearUpsampling(2, name="refined_up")(x)
     logits = CropLike(name="crop", dtype="float32")([x, click_maps])  # (B, H, W, 1)
     # A list: Keras would sort a dictionary by name, click maps first.
-    return keras.Model([image, click_maps], logits, name=name)
+    return ClickNetwork([image, click_maps], logits, name=name)
 
 
 def freeze_backbone(network: keras.Model) -> None:
@@ -205,6 +213,11 @@ def is_backbone(layer: layers.Layer) -> bool:
 
 def _mobilenet_v2(image: Any, weights: str | Path | None, alpha: float) -> list:
     """MobileNetV2's activations at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+    if weights == "imagenet" and alpha not in IMAGENET_WIDTHS:
+        raise InputError(
+            f"MobileNetV2 has ImageNet weights of the widths {IMAGENET_WIDTHS} only. Choose one of "
+            f"them as alpha, or build it without weights. Received {alpha!r}."
+        )
     try:
         network = keras.applications.MobileNetV2(
             include_top=False,

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ import keras
 from keras import layers
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.click_network import ClickNetwork, builder, from_preset, input_size
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.encode_once import IMAGE_FEATURES_PREFIX
 from fctsfn_tf.networks.layers import (
@@ -88,6 +90,7 @@ class Pair(NamedTuple):
     interaction: keras.KerasTensor
 
 
+@builder
 def FCTSFN(
     backbone: str = "vgg16",
     weights: str | Path | None = None,
@@ -95,6 +98,7 @@ def FCTSFN(
     name: str = "fctsfn",
     *,
     fc_filters: int = FC_FILTERS,
+    input_shape: Sequence[int] | None = None,
 ) -> keras.Model:
     """The fully convolutional two-stream fusion network: TSLFN and MSRN (Fig. 2).
 
@@ -106,6 +110,7 @@ def FCTSFN(
         alpha: see `TSLFN`; with "mobilenet_v2" it is MobileNetV2's width multiplier.
         name: of the model.
         fc_filters: see `TSLFN`; without effect on "mobilenet_v2".
+        input_shape: see `TSLFN`.
 
     Returns:
         "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
@@ -117,14 +122,14 @@ def FCTSFN(
     Segmentation, 2019, §3.
     """
     if backbone == "mobilenet_v2":
-        return compact_network(backbone, weights, alpha, name)
+        return compact_network(backbone, weights, alpha, name, input_shape)
     if backbone != "vgg16":
         raise InputError(
             "A backbone must be 'vgg16' (the paper's network) or 'mobilenet_v2' (the compact one). "
             f"Choose one of them. Received {backbone!r}."
         )
     check_width(alpha, fc_filters, weights)
-    inputs = network_inputs()
+    inputs = network_inputs(input_shape)
     streams = two_streams(inputs, depth=4, alpha=alpha)
     fused = fusion_net(streams["block4_pool"], depth=4, alpha=alpha, fc_filters=fc_filters)
     score = score_at_full_resolution(streams, fused, stride=8)  # (B, H, W, 2)
@@ -132,6 +137,10 @@ def FCTSFN(
     return finished_network(inputs, score, weights, name)
 
 
+FCTSFN.from_preset = from_preset
+
+
+@builder
 def TSLFN(
     stride: int = 8,
     depth: int = 4,
@@ -140,6 +149,7 @@ def TSLFN(
     name: str = "tslfn",
     *,
     fc_filters: int = FC_FILTERS,
+    input_shape: Sequence[int] | None = None,
 ) -> keras.Model:
     """The two-stream late fusion network (Fig. 2a) and its variants TSLFN_1 … TSLFN_5.
 
@@ -155,6 +165,8 @@ def TSLFN(
         name: of the model.
         fc_filters: of fc6 and fc7. The paper's 4096 hold 120 of the 144 million weights; with
             another number both start from He's initialisation instead of VGG16's dense layers.
+        input_shape: (height, width, 3) of the images, for networks of that size alone, whose
+            `summary()` shows every size; None for any size. A preset of the network takes any.
 
     Returns:
         "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
@@ -169,13 +181,14 @@ def TSLFN(
             f"depth 0 is called SSFCN. Received depth={depth!r}."
         )
     check_width(alpha, fc_filters, weights)
-    inputs = network_inputs()
+    inputs = network_inputs(input_shape)
     streams = two_streams(inputs, depth, alpha)
     fused = fusion_net(streams[f"block{depth}_pool"], depth, alpha, fc_filters)
     score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
 
+@builder
 def SSFCN(
     stride: int = 8,
     weights: str | Path | None = None,
@@ -183,6 +196,7 @@ def SSFCN(
     name: str = "ssfcn",
     *,
     fc_filters: int = FC_FILTERS,
+    input_shape: Sequence[int] | None = None,
 ) -> keras.Model:
     """The single-stream network: image and click maps are concatenated at the input.
 
@@ -195,13 +209,14 @@ def SSFCN(
     """
     check_stride(stride)
     check_width(alpha, fc_filters, weights)
-    inputs = network_inputs()
+    inputs = network_inputs(input_shape)
     streams = two_streams(inputs, depth=0, alpha=alpha)
     fused = fusion_net(streams["block0_pool"], depth=0, alpha=alpha, fc_filters=fc_filters)
     score = score_at_full_resolution(streams, fused, stride)
     return finished_network(inputs, score, weights, name)
 
 
+@builder
 def TSLFNMinus(
     stride: int = 32,
     weights: str | Path | None = None,
@@ -209,6 +224,7 @@ def TSLFNMinus(
     name: str = "tslfn_minus",
     *,
     fc_filters: int = FC_FILTERS,
+    input_shape: Sequence[int] | None = None,
 ) -> keras.Model:
     """TSLFN⁻, without the interaction stream: the maps join the image stream at its end.
 
@@ -221,7 +237,7 @@ def TSLFNMinus(
     """
     check_stride(stride)
     check_width(alpha, fc_filters, weights)
-    inputs = network_inputs()
+    inputs = network_inputs(input_shape)
     prepared = prepare(inputs)
     image = vgg16_blocks(prepared.image, range(1, 5), alpha, suffix="_image")
     streams = {
@@ -274,11 +290,12 @@ def check_width(alpha: float, fc_filters: int, weights: str | Path | None) -> No
 # Input
 
 
-def network_inputs() -> dict[str, keras.KerasTensor]:
-    """The two inputs by name, of any size, in their order."""
+def network_inputs(input_shape: Sequence[int] | None = None) -> dict[str, keras.KerasTensor]:
+    """The two inputs by name, in their order; of any size if `input_shape` is None."""
+    height, width = input_size(input_shape)
     return {
-        "image": keras.Input((None, None, 3), name="image"),
-        "click_maps": keras.Input((None, None, 2), name="click_maps"),
+        "image": keras.Input((height, width, 3), name="image"),
+        "click_maps": keras.Input((height, width, 2), name="click_maps"),
     }
 
 
@@ -572,7 +589,7 @@ def finished_network(
     score = CropLike(name="cropped_score")([score, inputs["click_maps"]])
     logits = ForegroundLogit(name="logits", dtype="float32")(score)  # (B, H, W, 1)
     # A list: Keras would sort a dictionary by name, click maps first.
-    model = keras.Model(list(inputs.values()), logits, name=name)
+    model = ClickNetwork(list(inputs.values()), logits, name=name)
     if weights is not None:
         initialise_from_vgg16(model, weights)
     return model

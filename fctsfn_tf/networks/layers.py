@@ -101,7 +101,8 @@ class BilinearUpsampling(keras.layers.Layer):
             return tf.cast(tf.image.resize(inputs, size), inputs.dtype)
         _, height, width, _ = inputs.shape
         size = (height * self.factor, width * self.factor)
-        return ops.image.resize(inputs, size, interpolation="bilinear")
+        # Whatever keras.json says of the order of axes.
+        return ops.image.resize(inputs, size, "bilinear", data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

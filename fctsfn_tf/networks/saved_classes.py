@@ -27,6 +27,7 @@ CLASSES = {
         "PadToMultiple",
         "RepeatBatch",
     ),
+    "networks.click_network": ("ClickNetwork",),
     "networks.encode_once": ("ImagePart",),
     "networks.compact": ("ClickAttention",),
     "training.losses": (

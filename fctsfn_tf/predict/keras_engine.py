@@ -22,11 +22,18 @@ class KerasEngine(Engine):
             model: see `Predictor`.
 
         Raises:
-            InputError: the network cannot be split.
+            InputError: the network cannot be split, or takes photographs of one size alone.
         """
         self._model = model
         self._process = os.getpid()
         self._image_part, self._click_part = compiled_parts(model)
+        sides = named_inputs(model)["image"].shape[1:3]
+        if sides != (None, None):
+            raise InputError(
+                "A network that answers clicks must take photographs of any size. Build it without "
+                "`input_shape`, or save it with `save_preset` and load that. Received "
+                f"'{model.name}' of {sides[0]} × {sides[1]}."
+            )
         self.name = model.name
         self.num_click_maps = named_inputs(model)["click_maps"].shape[-1]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import wraps
+from dataclasses import dataclass, field, replace
+from functools import partial, wraps
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,8 @@ from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import as_rgb, read_image
+from fctsfn_tf.images.jpeg_photograph import open_jpeg
+from fctsfn_tf.images.minimum_cut import check_installed
 from fctsfn_tf.predict.answer_layers import Layer, on_top, previous_in, probability_of, rendered
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.engine import Engine
@@ -50,19 +52,33 @@ class Prediction:
     """What is known of the object after a click; the arrays are read-only.
 
     Attributes:
-        probability: (H, W) float32 in [0, 1], at the photograph's own size.
-        mask: (H, W) bool. In both, the pixel of every positive click is object and that of every
-            negative click is not; of two clicks on one pixel the later one counts.
+        probability: (H, W) float32 in [0, 1], at the photograph's own size. In it as in the mask,
+            the pixel of every positive click is object and that of every negative click is not; of
+            two clicks on one pixel the later one counts.
         encode_seconds: spent in the image part for this click. 0 where it had run already; the
             first click carries what `set_image` spent. The first call for a network includes its
             compilation.
-        click_seconds: spent on everything else that this click needed.
+        click_seconds: spent on everything else that this click needed, but for the mask, which is
+            made when it is first asked for.
     """
 
     probability: np.ndarray
-    mask: np.ndarray
+    _mask: np.ndarray | Callable[[], np.ndarray] = field(repr=False)
     encode_seconds: float
     click_seconds: float
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool. A graph cut takes its time when this is first asked for, not before."""
+        if callable(self._mask):
+            mask = self._mask()
+            mask.setflags(write=False)
+            object.__setattr__(self, "_mask", mask)
+        return self._mask
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the mask itself, not with the photograph that it is made from."""
+        return {**self.__dict__, "_mask": self.mask}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +117,7 @@ class Predictor:
     Memory per Predictor for a photograph of N pixels: 3N bytes for the photograph and 5N for the
     latest prediction, 5N more while the next one is made, N for a start mask: 14N, or 700 MB for 50
     megapixels. The rest does not grow with the photograph: features of two views (tens of MB) and
-    at most 4 × working_size² bytes per click (0.6 MB). A graph cut takes several times more.
+    at most 4 × working_size² bytes per click (0.6 MB). A graph cut takes 3N more for a while.
     """
 
     def __init__(self, model: keras.Model | Engine, config: PredictorConfig) -> None:
@@ -113,8 +129,11 @@ class Predictor:
             config: how photographs and clicks are brought to it.
 
         Raises:
-            InputError: the network cannot be split, or reads other click maps than `config` says.
+            InputError: the network cannot be split, reads other click maps than `config` says, or
+                `config` asks for a graph cut and PyMaxflow is not installed.
         """
+        if config.graph_cut:
+            check_installed()
         self.config = config
         self._engine = model if isinstance(model, Engine) else _keras_engine(model)
         expected = CLICK_ENCODINGS[config.click_encoding]
@@ -157,7 +176,7 @@ class Predictor:
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the photograph in pixels."""
-        return self._need_image().pixels.shape[:2]
+        return self._need_image().size
 
     @property
     def image(self) -> np.ndarray:
@@ -186,18 +205,19 @@ class Predictor:
 
         Args:
             image: a path (see `image_io.read_image`; turned upright as its EXIF data says), or an
-                array (see `image_io.as_rgb`), which is copied.
+                array (see `image_io.as_rgb`), which is copied. Of a large JPEG file no more is
+                decoded than the network looks at, until `image` or a graph cut needs all pixels.
 
         Raises:
             InputError: it cannot be read. The previous photograph then stays.
         """
         if isinstance(image, str | Path):
-            pixels = read_image(image)
+            source = open_jpeg(image) or read_image(image)
         else:
-            pixels = as_rgb(image)
-            pixels = pixels.copy() if np.may_share_memory(pixels, image) else pixels
+            source = as_rgb(image)
+            source = source.copy() if np.may_share_memory(source, image) else source
         with self._lock:
-            self._photograph = Photograph(pixels, self._engine, self.config)
+            self._photograph = Photograph(source, self._engine, self.config)
             self._unreported_seconds = self._photograph.encode_seconds
             self._number += 1
             self._seen.number = self._number
@@ -351,8 +371,7 @@ class Predictor:
             return None
         clicks = self._history.clicks
         probability = rendered(state.layers, clicks, *self.image_size, self._mask)
-        mask = self._mask_of(probability, clicks)
-        return Prediction(probability, mask, state.encode_seconds, state.click_seconds)
+        return self._prediction_of(probability, clicks, state)
 
     def _add(self, click: Click) -> Prediction:
         """One more click; state changes only when all went well."""
@@ -364,7 +383,6 @@ class Predictor:
             layers, seconds = self._looked_at(clicks, layers, known)
             encode_seconds += seconds
             known = rendered(layers, clicks, *self.image_size, self._mask)
-        mask = self._mask_of(known, clicks)
         click_seconds = time.perf_counter() - started - encode_seconds
 
         encode_seconds += self._unreported_seconds
@@ -372,7 +390,7 @@ class Predictor:
         self._history.add(click)
         del self._states[len(clicks) :]
         self._states.append(_State(layers, encode_seconds, click_seconds))
-        self._prediction = Prediction(known, mask, encode_seconds, click_seconds)
+        self._prediction = self._prediction_of(known, clicks, self._states[-1])
         return self._prediction
 
     def _looked_at(
@@ -407,14 +425,11 @@ class Predictor:
             maps[..., 2] = previous_in(view, layers, known)
         return Layer(view, probability_of(self._engine.click(features, maps))), encode_seconds
 
-    def _mask_of(self, probability: np.ndarray, clicks: tuple[Click, ...]) -> np.ndarray:
-        """The mask, (H, W) bool; both ways of making it keep the clicked pixels' side."""
-        if clicks and self.config.graph_cut:
-            mask = graph_cut(probability, self._photograph.pixels, clicks)
-        else:
-            mask = probability > self.config.threshold
-        mask.setflags(write=False)
-        return mask
+    def _prediction_of(
+        self, probability: np.ndarray, clicks: tuple[Click, ...], state: _State
+    ) -> Prediction:
+        mask = partial(_mask_of, probability, clicks, self._photograph, self.config)
+        return Prediction(probability, mask, state.encode_seconds, state.click_seconds)
 
     def _need_image(self) -> Photograph:
         if self._photograph is None:
@@ -435,6 +450,18 @@ class Predictor:
                 "The first click must be positive (label 1): click on the object, or start from a "
                 f"mask with `set_mask`. Received label 0 at x={click.col}, y={click.row}."
             )
+
+
+def _mask_of(
+    probability: np.ndarray,
+    clicks: tuple[Click, ...],
+    photograph: Photograph,
+    config: PredictorConfig,
+) -> np.ndarray:
+    """The mask, (H, W) bool; both ways of making it keep the clicked pixels' side."""
+    if clicks and config.graph_cut:
+        return graph_cut(probability, photograph.pixels, clicks)
+    return probability > config.threshold
 
 
 def _keras_engine(model: keras.Model) -> Engine:

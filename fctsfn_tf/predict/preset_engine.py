@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from fctsfn_tf.errors import InputError
+from fctsfn_tf.errors import InputError, explaining_backend
 from fctsfn_tf.predict import litert_engine
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.engine import Engine
@@ -36,9 +36,10 @@ def load_engine(
     """
     directory = find_preset(preset)
     if chosen_engine(directory, engine) == KERAS:
-        # Keras takes seconds to import, and LiteRT does without.
-        from fctsfn_tf.predict.keras_engine import KerasEngine
-        from fctsfn_tf.predict.presets import load_preset
+        with explaining_backend():
+            # Keras takes seconds to import, and LiteRT does without.
+            from fctsfn_tf.predict.keras_engine import KerasEngine
+            from fctsfn_tf.predict.presets import load_preset
 
         model, config = load_preset(directory)
         return KerasEngine(model), config

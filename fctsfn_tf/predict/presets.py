@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,9 +18,12 @@ from typing import Any
 
 import keras
 
+from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISTANCES
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, new_directory, printable, sha256_of
+from fctsfn_tf.networks.click_network import NOT_KEPT
 from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.encode_once import named_inputs
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 from fctsfn_tf.networks.parts import export_parts, write_part
 from fctsfn_tf.networks.weight_files import load_variables, save_variables
@@ -47,8 +51,11 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "SSFCN": SSFCN,
     "TSLFNMinus": TSLFNMinus,
 }
-# Arguments that read files or the network: a preset brings all its weights itself.
-FORBIDDEN_ARGUMENTS = frozenset({"weights", "backbone_weights"})
+# A preset brings all its weights itself, and takes photographs of any size.
+FORBIDDEN_ARGUMENTS = NOT_KEPT
+# Larger parts are written only when asked for: the paper's network has 579 MB of weights in float32
+# and would need as much again in a second copy.
+MAX_LITERT_BYTES = 100e6
 
 
 def load_preset(preset: str | Path = DEFAULT_PRESET) -> tuple[keras.Model, PredictorConfig]:
@@ -68,42 +75,53 @@ def load_preset(preset: str | Path = DEFAULT_PRESET) -> tuple[keras.Model, Predi
     weights = checked_file(settings["weights"], "weights", directory)
     model = _build(settings["builder"], settings["arguments"], directory)
     load_variables(model, weights)
+    model.predictor_settings = settings["predictor"]
     return model, config
 
 
 def save_preset(
-    directory: str | Path,
     model: keras.Model,
-    builder: str,
-    arguments: Mapping[str, Any],
-    config: PredictorConfig,
-    model_card: str,
+    directory: str | Path,
+    config: PredictorConfig | None = None,
+    model_card: str | None = None,
     dtype: str = "float16",
+    *,
+    builder: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a network as a preset: the whole directory or nothing.
+    """Write a trained network as a preset: the whole directory or nothing.
 
-    On TensorFlow it gets LiteRT parts, with which it is answered without Keras; presets of other
-    backends can have them added (`add_litert_parts`).
+        save_preset(model, "mine")  # then: fctsfn segment photo.jpg --preset mine …
+
+    On TensorFlow it gets LiteRT parts, with which it is answered without Keras, if its weights take
+    no more than `MAX_LITERT_BYTES` in float32; other presets can have them added
+    (`add_litert_parts`).
 
     Args:
+        model: the network, or `IterativeClicks` around it.
         directory: must not exist yet; its parent must.
-        model: the trained network.
-        builder: the name of `BUILDERS` that built it.
-        arguments: what the builder was given, as JSON can hold it.
-        config: how photographs and clicks are brought to it.
-        model_card: Markdown for README.md: data, licence, measured results, known failures.
+        config: how photographs and clicks are brought to it. None for what its preset said where
+            it was loaded from one, else for the defaults; networks that read distances see whole
+            photographs, without zooming in.
+        model_card: Markdown for README.md: data, licence, measured results, known failures. None
+            for one that says that nothing is known.
         dtype: of the kernels in the file, see `weight_files.save_variables`.
+        builder, arguments: the name of `BUILDERS` that built it and what that was given, as JSON
+            can hold it; None for what the network itself knows.
 
     Raises:
         InputError: the directory exists or its parent does not, the builder with these arguments
-            does not make this network, or see `save_variables`.
+            does not make this network, nobody knows what built it, or see `save_variables`.
     """
     directory = Path(directory)
     if directory.exists():
         raise InputError(f"A preset is written to a new directory. Remove or rename {directory}.")
     if not directory.parent.is_dir():
         raise InputError(f"The parent of {directory} does not exist. Create it first.")
-    arguments = dict(arguments)
+    model = getattr(model, "network", model)
+    builder, arguments = _built_by(model, builder, arguments)
+    config = config or _config_of(model, directory)
+    model_card = model_card or f"# {directory.name}\n\nNothing was measured or said of it yet.\n"
     with _float32():
         rebuilt = _build(builder, arguments, directory)
     with new_directory(directory) as unfinished:
@@ -117,10 +135,40 @@ def save_preset(
             "predictor": asdict(config),
             "weights": {"file": WEIGHTS_FILE, "sha256": sha256_of(unfinished / WEIGHTS_FILE)},
         }
-        if keras.backend.backend() == "tensorflow":
+        if keras.backend.backend() == "tensorflow" and _gets_litert_parts(rebuilt, directory):
             settings["litert"] = _write_litert_parts(rebuilt, settings["weights"], unfinished)
         (unfinished / CONFIG_FILE).write_bytes(_json(settings))
         (unfinished / MODEL_CARD_FILE).write_text(model_card, encoding="utf-8")
+
+
+def _built_by(
+    model: keras.Model, builder: str | None, arguments: Mapping[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
+    """The function that built a network, and what it was given.
+
+    Raises:
+        InputError: it is not named, and the network does not know.
+    """
+    if builder is not None:
+        return builder, dict(arguments or {})
+    known = getattr(model, "built_by", None)
+    if known is None:
+        raise InputError(
+            f"A preset says what builds its network: one of {', '.join(BUILDERS)}. Name it as "
+            "`builder`, with its `arguments`; networks of these functions know it themselves. "
+            f"Received '{model.name}', which does not."
+        )
+    return known["builder"], known["arguments"]
+
+
+def _config_of(model: keras.Model, directory: Path) -> PredictorConfig:
+    """The settings of the preset that a network comes from, or those that suit its click maps."""
+    known = getattr(model, "predictor_settings", None)
+    if known is not None:
+        return predictor_config(known, directory)
+    if named_inputs(model)["click_maps"].shape[-1] == CLICK_ENCODINGS[DISTANCES]:
+        return PredictorConfig(click_encoding=DISTANCES, zoom_in=False)
+    return PredictorConfig()
 
 
 def add_litert_parts(preset: str | Path) -> list[Path]:
@@ -159,6 +207,20 @@ def add_litert_parts(preset: str | Path) -> list[Path]:
     # Last: parts that it does not name yet are refused, never mixed up.
     atomic_write(directory / CONFIG_FILE, lambda opened: opened.write(_json(settings)), True)
     return files
+
+
+def _gets_litert_parts(model: keras.Model, directory: Path) -> bool:
+    """Whether parts are written without being asked for; says so on standard error if not."""
+    num_bytes = 4 * model.count_params()
+    if num_bytes <= MAX_LITERT_BYTES:
+        return True
+    print(
+        f"{printable(directory)}: no LiteRT parts, they would take {num_bytes / 1e6:.0f} MB (more "
+        f"than {MAX_LITERT_BYTES / 1e6:.0f}), so Keras answers; to have them: fctsfn export "
+        "--format litert --into-preset --preset DIR",
+        file=sys.stderr,
+    )
+    return False
 
 
 def _write_litert_parts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from os.path import abspath, exists, relpath, samefile
 from pathlib import Path, PurePath
 
@@ -25,6 +26,7 @@ from fctsfn_tf.images.mask_files import check_output, read_mask, save
 from fctsfn_tf.images.overlay import overlay_png
 from fctsfn_tf.images.png_files import cutout_png, index_png, mask_png, probability_png
 from fctsfn_tf.predict.predictor import Predictor
+from fctsfn_tf.predict.workers import shared_out
 
 # What can be written of a photograph, and the suffix of the file.
 OUTPUT_SUFFIXES = {
@@ -223,27 +225,43 @@ def segment_all(
     predictor: Predictor,
     jobs: Sequence[Job],
     overwrite: bool,
-    show: Callable[[int, Job], None],
+    show: Callable[[int, Path], None],
+    workers: int | None = 1,
+    ray: str | None = None,
 ) -> dict[Path, str]:
     """Segment many photographs; one that cannot be used does not stop the others.
 
     Args:
-        predictor: used for one after the other.
+        predictor: used for one after the other; every worker gets a copy.
         jobs: see `Job`.
         overwrite: True to replace existing files.
-        show: called with the number of photographs done and the one that begins.
+        show: called with the number of photographs done and the one that was last.
+        workers, ray: who shares the photographs, see `workers.shared_out`. The files are read and
+            written where a worker is.
 
     Returns:
-        For each photograph that failed, why.
+        For each photograph that failed, why; in the order of the jobs.
     """
     failures = {}
-    for count, job in enumerate(jobs):
-        show(count, job)
+    start = partial(_worker, predictor, overwrite)
+    for done, (photograph, failure) in enumerate(shared_out(start, jobs, workers, ray), start=1):
+        show(done, photograph)
+        if failure is not None:
+            failures[photograph] = failure
+    return {job.photograph: failures[job.photograph] for job in jobs if job.photograph in failures}
+
+
+def _worker(predictor: Predictor, overwrite: bool) -> Callable[[Job], tuple[Path, str | None]]:
+    """See `workers.shared_out`: a job's photograph, and why it failed."""
+
+    def segmented(job: Job) -> tuple[Path, str | None]:
         try:
             segment(predictor, load(job), overwrite)
         except InputError as error:
-            failures[job.photograph] = str(error)
-    return failures
+            return job.photograph, str(error)
+        return job.photograph, None
+
+    return segmented
 
 
 def _contents(

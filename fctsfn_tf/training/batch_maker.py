@@ -9,13 +9,15 @@ from fctsfn_tf.predict.views import SIDE_MULTIPLE
 from fctsfn_tf.training.augmentation import fitted_size
 from fctsfn_tf.training.clicked_views import MIN_VIEW_PIXELS, ClickedView, clicked_view
 from fctsfn_tf.training.drawing import BatchDrawer, DrawnBatch
+from fctsfn_tf.training.losses import IGNORED
 from fctsfn_tf.training.photographs import PhotographReader
 from fctsfn_tf.training.recipes import ClickInput
 
 # Photographs tried for one place in a batch, before something must be wrong with all of them.
 MAX_TRIES = 100
 
-Batch = tuple[dict[str, np.ndarray], np.ndarray]
+# Inputs and target; with `sample_weight` the weights, too.
+Batch = tuple[dict[str, np.ndarray], *tuple[np.ndarray, ...]]
 
 
 class BatchMaker:
@@ -26,6 +28,7 @@ class BatchMaker:
         reader: of these photographs.
         config: augmentation, clicks and their encoding.
         repeat_images: False for each view once, however many objects are clicked in it.
+        sample_weight: True for weights beside the target, see `click_dataset`.
     """
 
     def __init__(
@@ -34,10 +37,12 @@ class BatchMaker:
         reader: PhotographReader,
         config: ClickInput,
         repeat_images: bool = True,
+        sample_weight: bool = False,
     ) -> None:
         self._drawer = drawer
         self._reader = reader
         self._config = config
+        self._sample_weight = sample_weight
         self._repeats = config.objects_per_image if repeat_images else 1
 
     def batch(self, epoch: int, index: int) -> Batch:
@@ -55,7 +60,11 @@ class BatchMaker:
             place[...] = view.image
         maps = np.stack([one for view in views for one in view.click_maps])
         target = np.stack([one for view in views for one in view.targets])
-        return {"image": image.reshape(-1, *image.shape[2:]), "click_maps": maps}, target
+        inputs = {"image": image.reshape(-1, *image.shape[2:]), "click_maps": maps}
+        if self._sample_weight:
+            is_ignored = target == IGNORED
+            return inputs, np.where(is_ignored, 0, target), np.float32(~is_ignored)
+        return inputs, target
 
     def _clicked(self, number: int, drawn: DrawnBatch, index: int) -> ClickedView:
         """A clicked view of a photograph, or of another one where that shows nothing to click."""

@@ -14,6 +14,10 @@ A batch is ({"image": ..., "click_maps": ...}, target), which every network of t
 - target: (B, H, W, 1) float32: 1 on the object, 0 off it, `losses.IGNORED` where nobody is sure and
   outside of the photograph.
 
+With `sample_weight=True` the target has 0 in the place of `IGNORED` and a batch a third part,
+weights (B, H, W, 1) float32, 0 there and 1 elsewhere: for models that are no networks of this
+package, whose losses know of no ignored pixels. Networks of this package need no weights.
+
 B is photographs × `objects_per_image`, the objects of a photograph one after the other, each with
 its own copy of the photograph's view (unless `repeat_images` is False).
 
@@ -25,7 +29,8 @@ or process, in any order. Its parts, each of use without the others: `drawing` (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +39,7 @@ import numpy as np
 
 from fctsfn_tf.clicks.click_maps import DISTANCES
 from fctsfn_tf.data.annotated_images import Dataset
+from fctsfn_tf.data.own_data import as_datasets
 from fctsfn_tf.training.batch_maker import Batch, BatchMaker
 from fctsfn_tf.training.drawing import BatchDrawer
 from fctsfn_tf.training.epoch_counter import EpochCounter
@@ -55,11 +61,13 @@ class ClickDataset(keras.utils.PyDataset):
     `config` says so, in an order of its own, each time with another object, view and clicks. Give
     `model.fit` `shuffle=False`: the order is random already, and Keras' own would come from
     Python's global generator, which no checkpoint keeps. How long an epoch is says
-    `batches_per_epoch`, not `steps_per_epoch` of `fit`, under which TensorFlow asks for some
-    batches before and for others after the epoch has changed.
+    `batches_per_epoch`, or for networks of this package `steps_per_epoch` of `fit`.
 
     Args:
-        datasets: of `open_dataset`, one or several.
+        datasets: of `open_dataset`; a tuple (images, masks) of arrays or lists; anything that gives
+            pairs (image, mask) or dictionaries of them, by number or one after the other: a list,
+            a `tf.data.Dataset`, what `tfds.load` gives, torch's `Dataset` or `DataLoader` (see
+            `data.own_data`); or a list of several of these.
         config: views, augmentation, clicks and their encoding: `recipes.TSLFN_INPUT`, `MSRN_INPUT`
             or `COMPACT_INPUT`, or one's own.
         seed: of everything random, 0 or more.
@@ -73,6 +81,7 @@ class ClickDataset(keras.utils.PyDataset):
             its place, and `left_out` names it.
         repeat_images: False to give the view of a photograph once, however many objects are clicked
             in it: then `image` is (photographs, H, W, 3), for networks that repeat it themselves.
+        sample_weight: True for weights beside the target, see the module.
         cache: where decoded photographs are kept; None decodes them anew each time.
         workers: threads that make the next batches while one is trained on; they serve well, most
             of the work is done outside of Python's lock. They need `shuffle=False`, because they
@@ -86,7 +95,7 @@ class ClickDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        datasets: Dataset | Sequence[Dataset],
+        datasets: Dataset | Sequence[Any] | Iterable[Any],
         config: ClickInput,
         *,
         seed: int = 0,
@@ -95,6 +104,7 @@ class ClickDataset(keras.utils.PyDataset):
         is_training: bool = True,
         unusable: Literal["stop", "skip"] = "stop",
         repeat_images: bool = True,
+        sample_weight: bool = False,
         cache: ImageCache | None = None,
         workers: int = 1,
         use_multiprocessing: bool = False,
@@ -102,34 +112,52 @@ class ClickDataset(keras.utils.PyDataset):
     ) -> None:
         # Keras' own workers are left out, see `working_ahead`.
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=max_queue_size)
-        datasets = [datasets] if isinstance(datasets, Dataset) else list(datasets)
+        datasets = as_datasets(datasets)
         self.config = config
         self.is_training = is_training
+        self.sample_weight = sample_weight
         self.num_workers = workers
+        self._use_processes = use_multiprocessing
+        self._repeat_images = repeat_images
         self._reader = PhotographReader(datasets, config.min_object_share, cache, unusable)
+        self._epochs = EpochCounter()
         are_counted = config.are_objects_alike and is_training
-        self._drawer = BatchDrawer(
-            [len(dataset.images) for dataset in datasets],
-            config.views,
-            seed=seed,
-            weights=weights,
-            batches_per_epoch=batches_per_epoch,
-            is_training=is_training,
-            repeats=self._reader.object_counts() if are_counted else None,
+        self._draw_from(
+            BatchDrawer(
+                [len(dataset.images) for dataset in datasets],
+                config.views,
+                seed=seed,
+                weights=weights,
+                batches_per_epoch=batches_per_epoch,
+                is_training=is_training,
+                repeats=self._reader.object_counts() if are_counted else None,
+            )
         )
-        if not is_training:
+
+    def _draw_from(self, drawer: BatchDrawer) -> None:
+        """Make the batches that `drawer` draws, by workers where there are some."""
+        config = self.config
+        if not self.is_training:
             config = replace(config, augmentation=WholePhotographConfig(mirror_probability=0.0))
-        self._maker = BatchMaker(self._drawer, self._reader, config, repeat_images)
+        self._drawer = drawer
+        self._maker = BatchMaker(
+            drawer, self._reader, config, self._repeat_images, self.sample_weight
+        )
         self._get = self._maker.batch
-        if workers > 1 or use_multiprocessing:
+        if self.num_workers > 1 or self._use_processes:
             self._get = WorkAhead(
                 self._maker.batch,
-                self._drawer.following,
-                workers=max(1, workers),
-                max_ready=max_queue_size,
-                use_multiprocessing=use_multiprocessing,
+                drawer.following,
+                workers=max(1, self.num_workers),
+                max_ready=self.max_queue_size,
+                use_multiprocessing=self._use_processes,
             )
-        self._epochs = EpochCounter()
+
+    def of_length(self, batches_per_epoch: int) -> ClickDataset:
+        """The same data in epochs of another length; both count their epochs together."""
+        other = copy(self)
+        other._draw_from(self._drawer.of_length(batches_per_epoch))
+        return other
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -176,7 +204,10 @@ class ClickDataset(keras.utils.PyDataset):
             self._epochs.end()
 
     def as_tf_dataset(
-        self, num_parallel_calls: int | None = None, epochs: int | None = None
+        self,
+        num_parallel_calls: int | None = None,
+        epochs: int | None = None,
+        shard: tuple[int, int] = (1, 0),
     ) -> Any:
         """The same batches as a `tf.data.Dataset`, made `num_parallel_calls` at a time.
 
@@ -188,31 +219,35 @@ class ClickDataset(keras.utils.PyDataset):
             epochs: how many there are in training; None for no end. Under
                 MultiWorkerMirroredStrategy give it the number that `fit` gets: a program that ends
                 while a batch is being made would wait for that batch for ever.
+            shard: (n, k) for every n-th batch alone from batch k on, nothing else being read: a
+                cluster of n machines divides the batches so (docs/training.md).
         """
         import tensorflow as tf
 
         per_epoch = len(self)
 
-        def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            inputs, target = self.batch(*divmod(int(step), per_epoch))
-            return inputs["image"], inputs["click_maps"], target
+        def load(step: np.ndarray) -> tuple[np.ndarray, ...]:
+            inputs, *others = self.batch(*divmod(int(step), per_epoch))
+            return inputs["image"], inputs["click_maps"], *others
 
         num_maps = 2 if self.config.click_encoding == DISTANCES else 3
-        channels = {"image": 3, "click_maps": num_maps, "target": 1}
+        # Of image, click maps, target and weights.
+        channels = (3, num_maps, 1, 1) if self.sample_weight else (3, num_maps, 1)
         height, width = (None, None) if self.config.is_fitted else self._drawer.size
 
-        def batch(step: Any) -> tuple[dict[str, Any], Any]:
-            arrays = tf.numpy_function(load, [step], [tf.float32] * 3)
-            for array, name in zip(arrays, channels, strict=True):
-                array.set_shape((None, height, width, channels[name]))
-            return {"image": arrays[0], "click_maps": arrays[1]}, arrays[2]
+        def batch(step: Any) -> tuple[Any, ...]:
+            arrays = tf.numpy_function(load, [step], [tf.float32] * len(channels))
+            for array, number in zip(arrays, channels, strict=True):
+                array.set_shape((None, height, width, number))
+            return {"image": arrays[0], "click_maps": arrays[1]}, *arrays[2:]
 
         first = self.epoch * per_epoch
         last = per_epoch
         if self.is_training:
             last = tf.int64.max if epochs is None else first + epochs * per_epoch
         calls = tf.data.AUTOTUNE if num_parallel_calls is None else num_parallel_calls
-        return tf.data.Dataset.range(first, last).map(batch, calls).prefetch(PREFETCH)
+        steps = tf.data.Dataset.range(first, last).shard(*shard)
+        return steps.map(batch, calls).prefetch(PREFETCH)
 
     @property
     def left_out(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ data set first, so nothing is read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,11 +75,7 @@ class BatchDrawer:
             if not len(self._order):
                 raise InputError("The photographs must show an object. Received none that does.")
         self._probabilities = _probabilities(counts, weights, repeats)
-        if seed < 0 or (batches_per_epoch is not None and batches_per_epoch < 1):
-            raise InputError(
-                "`seed` must be 0 or more and `batches_per_epoch` 1 or more, or None. "
-                f"Received {seed!r} and {batches_per_epoch!r}."
-            )
+        _check(seed, batches_per_epoch)
         self.num_photographs = number
         self.seed = seed
         self.is_training = is_training
@@ -92,6 +89,13 @@ class BatchDrawer:
     def __len__(self) -> int:
         """Batches per epoch."""
         return self._num_batches
+
+    def of_length(self, batches_per_epoch: int) -> BatchDrawer:
+        """The same, with another number of batches per epoch."""
+        _check(self.seed, batches_per_epoch)
+        other = copy(self)
+        other._num_batches, other._plan = batches_per_epoch, None
+        return other
 
     @property
     def size(self) -> tuple[int | None, int | None]:
@@ -148,6 +152,14 @@ class BatchDrawer:
             return view_numbers, rng.choice(total, needed, p=self._probabilities)
         rounds = [rng.permutation(self._order) for _ in range(-(-needed // len(self._order)))]
         return view_numbers, np.concatenate(rounds)[:needed]
+
+
+def _check(seed: int, batches_per_epoch: int | None) -> None:
+    if seed < 0 or (batches_per_epoch is not None and batches_per_epoch < 1):
+        raise InputError(
+            "`seed` must be 0 or more and `batches_per_epoch` 1 or more, or None. "
+            f"Received {seed!r} and {batches_per_epoch!r}."
+        )
 
 
 def _probabilities(

@@ -19,6 +19,7 @@ from keras import ops
 
 from fctsfn_tf.clicks.click_maps import DISK_RADIUS, TRUNCATION
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.click_network import ClickTraining
 from fctsfn_tf.networks.encode_once import split
 from fctsfn_tf.networks.layers import RepeatBatch
 from fctsfn_tf.training.losses import IGNORED
@@ -27,15 +28,18 @@ from fctsfn_tf.training.recipes import SimulationConfig
 # Errors are as deep as the largest of these squares, by half its side, that fits into them. From
 # one to the next it doubles, so "the deepest square that fits" holds the deeper half of an error.
 EROSIONS = (1, 2, 4, 8, 16, 32)
+# The name of the layer, and of the network, in which an auxiliary output joins the network's own.
+WITH_AUXILIARY = "with_auxiliary"
 
 
 @keras.saving.register_keras_serializable(package="fctsfn_tf")
-class IterativeClicks(keras.Model):
+class IterativeClicks(ClickTraining, keras.Model):
     """A network to train that clicks on its own errors before each step; otherwise the network.
 
     In training, 0, 1, 2, … clicks are made on each object, each on the mask that the network gives
     after the ones before, and it learns on the click maps that result. Everything else (`predict`,
-    `evaluate`, a call) is the network itself, with which it shares all variables: save `network`.
+    `evaluate`, a call) is the network itself, with which it shares all variables. Keras saves it
+    whole, to go on with `fit`; to use the network, `save_preset` takes either.
 
     Args:
         network: of `fctsfn_tf.networks.fctsfn`.
@@ -61,7 +65,7 @@ class IterativeClicks(keras.Model):
         **kwargs: Any,
     ) -> None:
         # The parts cast their inputs themselves; 255 and the target shall stay exact until there.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**{**kwargs, "autocast": False})
         if not rollouts or min(rollouts) < 0 or abs(sum(rollouts) - 1) > 1e-6:
             raise InputError(
                 "`rollouts` must be the probabilities of 0, 1, 2, … clicks, with sum 1. "
@@ -69,11 +73,13 @@ class IterativeClicks(keras.Model):
             )
         self.network = network
         self.rollouts = tuple(rollouts)
+        self.seed = seed
         if auxiliary is not None:
-            outputs = keras.layers.Concatenate(dtype="float32", name="with_auxiliary")(
+            outputs = keras.layers.Concatenate(dtype="float32", name=WITH_AUXILIARY)(
                 [network.output, auxiliary]
             )
-            network = keras.Model(network.input, outputs, name="with_auxiliary")
+            network = keras.Model(network.input, outputs, name=WITH_AUXILIARY)
+        self._learner = network
         self._image_part, self._click_part = split(network)
         self._repeat = RepeatBatch(objects_per_image)
         self._seeds = keras.random.SeedGenerator(seed)
@@ -117,6 +123,35 @@ class IterativeClicks(keras.Model):
         inputs = {**inputs, "target": target}
         data = keras.utils.pack_x_y_sample_weight(inputs, target, sample_weight)
         return super().train_step(*state, data)
+
+    def get_config(self) -> dict[str, Any]:
+        learner = self._learner
+        return {
+            "name": self.name,
+            "network": keras.saving.serialize_keras_object(self.network),
+            "learner": None
+            if learner is self.network
+            else keras.saving.serialize_keras_object(learner),
+            "rollouts": list(self.rollouts),
+            "objects_per_image": self._repeat.times,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> IterativeClicks:
+        config = dict(config)
+        network, learner = (
+            keras.saving.deserialize_keras_object(config.pop(name))
+            for name in ("network", "learner")
+        )
+        if learner is None:
+            return cls(network, **config)
+        # The network again, made of the layers that it shares with the one of two outputs.
+        logits, auxiliary = learner.get_layer(WITH_AUXILIARY).input
+        shared = type(network)(learner.inputs, logits, name=network.name)
+        for name in ("built_by", "predictor_settings"):
+            setattr(shared, name, getattr(network, name, None))
+        return cls(shared, auxiliary=auxiliary, **config)
 
 
 def with_error_click(click_maps: Any, logits: Any, target: Any, draw: Any) -> Any:
@@ -190,8 +225,9 @@ def _eroded(masks: Any, radius: int) -> Any:
     """Masks (B, H, W, 2) in {0, 1} without the pixels within `radius` rows or columns of a 0."""
     side = 2 * radius + 1
     outside = ops.pad(1 - masks, [[0, 0], [radius] * 2, [radius] * 2, [0, 0]], constant_values=1)
-    outside = ops.max_pool(outside, (side, 1), strides=1)
-    return 1 - ops.max_pool(outside, (1, side), strides=1)
+    # Whatever keras.json says of the order of axes.
+    outside = ops.max_pool(outside, (side, 1), strides=1, data_format="channels_last")
+    return 1 - ops.max_pool(outside, (1, side), strides=1, data_format="channels_last")
 
 
 def _one_click_maps(pixel: Any, click_maps: Any) -> Any:

@@ -10,14 +10,23 @@ from typing import Any
 import keras
 from keras import ops
 
-# Targets are 1 (object), 0 (background) and this.
-IGNORED = -1.0
+from fctsfn_tf.networks.click_network import IGNORED
+
 # Smallest sum that is divided by.
 EPSILON = 1e-6
 
 
+class _MaskLoss(keras.losses.Loss):
+    """A loss that leaves out `IGNORED` pixels itself, in float32 whatever Keras' floatx."""
+
+    leaves_out_ignored = True  # see `click_network.ClickTraining`
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+
 @keras.saving.register_keras_serializable(package="fctsfn_tf")
-class SummedCrossEntropy(keras.losses.Loss):
+class SummedCrossEntropy(_MaskLoss):
     """The paper's loss: softmax cross-entropy, summed over the pixels of each object.
 
     `call(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits → (B,). The mean
@@ -38,7 +47,7 @@ class SummedCrossEntropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="fctsfn_tf")
-class NormalizedFocalLoss(keras.losses.Loss):
+class NormalizedFocalLoss(_MaskLoss):
     """Focal loss whose weights are rescaled to the sum they had before focusing.
 
     Hard pixels gain weight without the gradient fading as the mask gets better.
@@ -73,7 +82,7 @@ class NormalizedFocalLoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="fctsfn_tf")
-class SoftIoULoss(keras.losses.Loss):
+class SoftIoULoss(_MaskLoss):
     """1 − (intersection / union) of probabilities; small objects count as much as large ones.
 
     `call(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits → (B,).
@@ -90,7 +99,7 @@ class SoftIoULoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="fctsfn_tf")
-class NormalizedFocalAndIoULoss(keras.losses.Loss):
+class NormalizedFocalAndIoULoss(_MaskLoss):
     """`NormalizedFocalLoss` plus `iou_weight` times `SoftIoULoss`: the modern recipe's loss.
 
     `call(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits → (B,).
@@ -113,7 +122,7 @@ class NormalizedFocalAndIoULoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="fctsfn_tf")
-class AuxiliaryLoss(keras.losses.Loss):
+class AuxiliaryLoss(_MaskLoss):
     """A loss of the first logits, and where there are second ones, another of those.
 
     `call(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`}, and (B, H, W, 1 or 2) logits

@@ -17,7 +17,8 @@ class MaskIoU(keras.metrics.Mean):
     `update_state(y_true, y_pred)`: (B, H, W, 1) targets in {0, 1, `IGNORED`} and logits; of several
     channels of logits the first counts (see `losses.AuxiliaryLoss`). It is `metrics.iou` of each
     object: where mask and true mask are both empty it is 1. (`keras.metrics.BinaryIoU` is of all
-    pixels together, in which large objects count for more.)
+    pixels together, in which large objects count for more.) Weights are one for each object, or one
+    for each pixel: then those of weight 0 are ignored, and the highest is the object's.
     """
 
     def __init__(self, name: str = "iou", **kwargs: Any) -> None:
@@ -25,8 +26,12 @@ class MaskIoU(keras.metrics.Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         valid, target = y_true > IGNORED / 2, y_true > 0.5
-        mask = ops.logical_and(y_pred[..., :1] > 0, valid)
         axes = (1, 2, 3)
+        if sample_weight is not None and len(sample_weight.shape) > 1:
+            valid = ops.logical_and(valid, sample_weight > 0)
+            target = ops.logical_and(target, valid)
+            sample_weight = ops.max(sample_weight, axes)
+        mask = ops.logical_and(y_pred[..., :1] > 0, valid)
         intersection = ops.sum(ops.cast(ops.logical_and(mask, target), "float32"), axes)
         union = ops.sum(ops.cast(ops.logical_or(mask, target), "float32"), axes)
         iou = ops.where(union > 0, intersection / ops.maximum(union, 1), 1.0)

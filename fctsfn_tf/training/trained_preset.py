@@ -30,4 +30,5 @@ def save_trained(
     lines = [f"# {network.name}", "", f"After {state.step} steps; not measured on test data yet."]
     if state.best_score is not None:
         lines.append(f"Best validation: {state.best_score:.1%} mean IoU at step {state.best_step}.")
-    save_preset(preset, network, builder, arguments, config, "\n".join(lines) + "\n", dtype)
+    card = "\n".join(lines) + "\n"
+    save_preset(network, preset, config, card, dtype, builder=builder, arguments=arguments)

@@ -15,7 +15,9 @@ from fctsfn_tf.predict.predictor import Predictor
 
 def test_benchmark(monkeypatch, light, capsys):
     calls = []
-    fake = SimpleNamespace(benchmark_table=lambda **given: calls.append(given) or "a table")
+    fake = SimpleNamespace(
+        benchmark_table=lambda **given: calls.append(given) or "a table", HEIGHT=3, WIDTH=4, RUNS=5
+    )
     monkeypatch.setitem(sys.modules, "fctsfn_tf.evaluation.benchmark.benchmark_table", fake)
     peers = SimpleNamespace(PEERS={"peer": None})
     monkeypatch.setitem(sys.modules, "fctsfn_tf.evaluation.benchmark.peers", peers)
@@ -27,6 +29,12 @@ def test_benchmark(monkeypatch, light, capsys):
         {"names": ["compact"], "height": 96, "width": 128, "runs": 0, "peers": ["peer"]},
     ]
     capsys.readouterr()
+    shell = SimpleNamespace(shell_table=lambda *given: f"whole programs {given}")
+    monkeypatch.setitem(sys.modules, "fctsfn_tf.evaluation.benchmark.shell_to_mask", shell)
+    assert cli.main(["benchmark", "--peers"]) == 0
+    assert capsys.readouterr().out == "a table\n\nwhole programs (3, 4, 5)\n"
+    assert cli.main(["benchmark", "--size", "96x128", "--runs", "1", "--peers"]) == 0
+    assert capsys.readouterr().out == "a table\n\nwhole programs (96, 128, 1)\n"
     for size in ("96", "axb", "1x2x3", "-1x4"):
         fails(capsys, "benchmark", f"--size={size}")
 

@@ -86,12 +86,31 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
         "limit": 2,
         "shard": Shard(2, 3),
         "workers": 4,
+        "ray": None,
         "seed": 5,
         "output": names["output"],
         "overwrite": True,
     }
     assert "mean clicks (NoC)" in names["markdown"].read_text()
     assert names["csv"].read_text().splitlines()[1].startswith("only,,1,1,1")
+
+
+@pytest.mark.parametrize(
+    ("given", "workers", "ray"),
+    [("--ray", None, "auto"), ("--ray 10.0.0.5:6379 --workers 3", 3, "10.0.0.5:6379")],
+)
+def test_evaluate_on_a_cluster(light, evaluations, monkeypatch, given, workers, ray):
+    monkeypatch.setattr("fctsfn_tf.predict.workers.find_spec", lambda name: name)
+    assert cli.main(["evaluate", "--data", "folder", *given.split()]) == 0
+    ((*_, options),) = evaluations
+    assert (options["workers"], options["ray"]) == (workers, ray)
+
+
+def test_workers_that_cannot_be(light, evaluations, monkeypatch, capsys):
+    assert "must be 1 or more" in fails(capsys, "evaluate", "--data=folder", "--workers=0")
+    monkeypatch.setattr("fctsfn_tf.predict.workers.find_spec", lambda name: None)
+    assert "fctsfn-tf[ray]" in fails(capsys, "evaluate", "--data=folder", "--ray")
+    assert not evaluations
 
 
 @pytest.fixture

@@ -280,6 +280,26 @@ def test_a_folder(folder, folder_clicks, predictor, capsys):
     assert "left" in error
 
 
+def test_a_folder_by_two_processes(folder, folder_clicks, predictor, capsys):
+    (folder / "photos" / "b.jpg").write_bytes(b"no picture")
+    assert _segment_folder(folder_clicks, "--formats", "mask", "--workers", "2") == 1
+    assert _files(folder / "out") == {"a.mask.png", "sub/c.mask.png"}
+    np.testing.assert_array_equal(
+        read_mask(folder / "out/sub/c.mask.png", HEIGHT, WIDTH), _disk(30, 20)
+    )
+    assert predictor.calls == []  # copies of it were asked
+    output, error = capsys.readouterr()
+    assert output.startswith("2 segmented, 0 skipped (outputs exist), 1 failed")
+    assert "3/3" in error
+    assert "b.jpg is not an image" in error
+
+
+def test_one_photograph_is_not_shared_out(folder, no_predictor, capsys):
+    for options in (["--workers", "2"], ["--ray"]):
+        error = fails(capsys, "segment", "photo.png", "--positive", "3,4", *options)
+        assert "Leave out --workers and --ray" in error
+
+
 def test_a_folder_is_taken_up_again(folder, folder_clicks, predictor, capsys):
     assert _segment_folder(folder_clicks) == 0
     (folder / "out" / "b.mask.png").unlink()

@@ -1,7 +1,11 @@
 """The README tells the truth: its Python runs, its commands parse, its paths and names exist."""
 
+import inspect
 import re
 import shlex
+import shutil
+import sys
+import types
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +14,8 @@ import keras
 import pytest
 
 from fctsfn_tf.commands import cli
+from fctsfn_tf.networks.fctsfn import TSLFN
+from fctsfn_tf.predict.presets import load_preset, save_preset
 from fctsfn_tf.training import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +44,7 @@ def command_lines() -> list[list[str]]:
         words
         for page in PAGES
         for block in blocks(page, "sh")
-        for line in block.splitlines()
+        for line in block.replace("\\\n", " ").splitlines()
         if (words := shlex.split(line, comments=True))
     ]
 
@@ -104,6 +110,38 @@ def test_the_fit_example_of_the_training_page_runs(photographs):
     exec(example, names)
     assert len(names["model"].history.history["val_click_iou"]) == 3
     assert Path("best.weights.h5").is_file()
+
+
+def test_a_preset_goes_to_the_hub_as_the_training_page_shows_it(monkeypatch, tmp_path):
+    (example,) = (text for text in blocks("docs/training.md", "python") if "upload_folder" in text)
+    sent = {}
+
+    class HfApi:
+        """The Hub: what is sent to it can be had from it."""
+
+        def create_repo(self, repo_id, exist_ok):
+            sent[repo_id] = tmp_path / "hub"
+
+        def upload_folder(self, repo_id, folder_path):
+            shutil.copytree(folder_path, sent[repo_id])
+
+    def snapshot_download(repository, allow_patterns):
+        return str(sent[repository])
+
+    hub = types.SimpleNamespace(HfApi=HfApi, snapshot_download=snapshot_download)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    monkeypatch.chdir(tmp_path)
+    save_preset(TSLFN(32, alpha=1 / 64), "mine")
+    exec(example, {})
+    (name,) = set(re.findall(r"hf://[\w/]+", text_of("docs/training.md")))
+    loaded, _ = load_preset(name)
+    assert loaded.built_by["builder"] == "TSLFN"
+
+
+def test_the_hub_takes_what_the_training_page_gives_it():
+    hub = pytest.importorskip("huggingface_hub")
+    inspect.signature(hub.HfApi.create_repo).bind(None, "you/mine", exist_ok=True)
+    inspect.signature(hub.HfApi.upload_folder).bind(None, repo_id="you/mine", folder_path="mine")
 
 
 @pytest.mark.parametrize(

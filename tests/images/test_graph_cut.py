@@ -15,9 +15,12 @@ from scipy.sparse.csgraph import maximum_flow
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.images import graph_cut as graph_cut_module
 from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters, graph_cut
 
 pytest.importorskip("maxflow", reason="PyMaxflow is not installed")
+
+from plain_graph_cut import plain_graph_cut
 
 # A cut over all pixels, in one go.
 FULL = GraphCutParameters(confident=1.0, max_nodes=10**9)
@@ -184,6 +187,34 @@ def test_cutting_at_half_size_first_is_close_to_the_full_cut():
         mask = graph_cut(probability, image, clicks, replace(FULL, max_nodes=max_nodes))
         assert np.count_nonzero(mask != full) <= 0.005 * np.count_nonzero(gt_mask)
         assert agrees_with_clicks(mask, clicks)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_same_mask_as_over_arrays_of_the_images_size(seed, monkeypatch):
+    """Sizes that halve unevenly, clicks on each other and at borders, tiles that cut the contour,
+    probabilities on the very limits of confidence."""
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(graph_cut_module, "TILE_SIDE", int(rng.choice([5, 16, 256])))
+    height, width = rng.integers(1, 50, 2)
+    probability, image = random_scene(rng, height, width)
+    if seed % 3 == 0:
+        probability = np.float32([0.01, 0.05, 0.5, 0.95, 0.99])[(4.99 * probability).astype(int)]
+    if seed % 4 == 0:
+        probability = np.asfortranarray(probability)
+    clicks = [
+        Click(int(rng.integers(height)), int(rng.integers(width)), bool(rng.integers(2)))
+        for _ in range(seed % 5)
+    ]
+    parameters = GraphCutParameters(
+        smoothness=rng.choice([0.5, 3.0]),
+        reach=rng.choice([0.01, 0.1]),
+        click_radius=rng.choice([0.0, 2.0, 4.5]),
+        confident=rng.choice([0.95, 0.8]),
+        max_nodes=int(rng.choice([0, 30, 200, 80_000])),
+    )
+    mask = graph_cut(probability, image, clicks, parameters)
+    expected = plain_graph_cut(probability, image, clicks, parameters)
+    np.testing.assert_array_equal(mask, expected)
 
 
 CLICKS = st.lists(

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from colour_profiles import BLUE, GREEN, RED, profile
 from PIL import Image, features
 
 from fctsfn_tf.errors import InputError
@@ -17,8 +18,6 @@ from fctsfn_tf.images import image_io
 from fctsfn_tf.images.image_io import MAX_PIXELS, as_rgb, read_image
 
 HEIGHT, WIDTH = 5, 7
-# The primaries of sRGB in the ICC connection space (D50).
-RED, GREEN, BLUE = (0.436, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7139)
 
 
 @pytest.fixture
@@ -43,33 +42,6 @@ def _encoded(path, pixels):
     _, content = cv2.imencode(path.suffix, swapped)
     path.write_bytes(content.tobytes())
     return path
-
-
-def _profile(red, green, blue, name):
-    """A minimal ICC display profile with these primaries and gamma 2.2."""
-
-    def fixed(value):
-        return struct.pack(">i", round(value * 65536))
-
-    def xyz(values):
-        return b"XYZ \0\0\0\0" + b"".join(map(fixed, values))
-
-    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256)) + bytes(2)
-    description = b"desc\0\0\0\0" + struct.pack(">I", len(name) + 1) + name + bytes(79)
-    tags = {
-        b"desc": description + bytes(-len(description) % 4),
-        b"wtpt": xyz((0.9642, 1, 0.8249)),
-        **{b"rXYZ": xyz(red), b"gXYZ": xyz(green), b"bXYZ": xyz(blue)},
-        **{b"rTRC": curve, b"gTRC": curve, b"bTRC": curve},
-    }
-    offset, table, data = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
-    for tag, content in tags.items():
-        table += tag + struct.pack(">II", offset + len(data), len(content))
-        data += content
-    header = struct.pack(">I4sI", 128 + len(table) + len(data), bytes(4), 0x02100000)
-    header += b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
-    header += fixed(0.9642) + fixed(1) + fixed(0.8249)
-    return header.ljust(128, b"\0") + table + data
 
 
 # ---- files that are photographs --------------------------------------------------------------
@@ -219,13 +191,13 @@ def test_colour_profile_is_converted_to_srgb(tmp_path):
     """A profile whose red and green are exchanged: what is stored as red is seen as green."""
     red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     red[..., 0] = 255
-    exchanged = _profile(GREEN, RED, BLUE, b"Exchanged")
+    exchanged = profile(GREEN, RED, BLUE, b"Exchanged")
     for suffix in (".png", ".tif"):
         path = _save(tmp_path / f"a{suffix}", red, icc_profile=exchanged)
         np.testing.assert_allclose(read_image(path)[2, 3], (0, 255, 0), atol=2)
 
 
-@pytest.mark.parametrize("profile", [_profile(GREEN, RED, BLUE, b"sRGB so named"), b"broken"])
+@pytest.mark.parametrize("profile", [profile(GREEN, RED, BLUE, b"sRGB so named"), b"broken"])
 def test_srgb_and_broken_profiles_change_nothing(tmp_path, rgb, profile):
     np.testing.assert_array_equal(
         read_image(_save(tmp_path / "a.png", rgb, icc_profile=profile)), rgb
@@ -486,7 +458,7 @@ def test_grey_whose_0_is_white(tmp_path, rgb16):
 
 
 def test_deep_colours_are_turned_upright_and_converted(tmp_path, rgb16):
-    exchanged = _profile(GREEN, RED, BLUE, b"Exchanged")
+    exchanged = profile(GREEN, RED, BLUE, b"Exchanged")
     red = np.zeros((HEIGHT, WIDTH, 3), np.uint16)
     red[:, 2:, 0] = 65535
     tags = [(274, 3, 1, 6, True), (34675, 7, len(exchanged), exchanged, True)]

@@ -18,13 +18,11 @@ def test_pixels_that_are_not_open_pull_at_their_neighbours(smoothness, surround,
     """Two open pixels with the probability 0.4: background costs each 0.405 nats less, and cuts
     three straight edges and four slanted ones, 3 + 4 / √2 = 5.83, from a surround of object."""
     pytest.importorskip("maxflow", reason="PyMaxflow is not installed")
-    is_open = np.zeros((3, 4), bool)
-    is_open[1, 1:3] = True
     decided = minimum_cut(
         np.full((3, 4), 0.4, np.float32),
         np.full((3, 4, 3), 90, np.uint8),
         np.full((3, 4), surround, bool),
-        is_open,
+        np.array([5, 6]),  # the two in the middle of the second row
         beta=0.0,
         smoothness=smoothness,
         probability_floor=0.01,

@@ -111,3 +111,12 @@ def test_bad_arguments_are_refused(tmp_path):
         compact_network(backbone="resnet")
     with pytest.raises(InputError):
         compact_network(backbone_weights=tmp_path / "absent.npz", alpha=0.35)
+
+
+def test_a_width_without_imagenet_weights_is_refused_before_the_download(monkeypatch):
+    def download(**_):
+        raise AssertionError("weights that are not there are downloaded")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", download)
+    with pytest.raises(InputError, match=r"widths .* only.* Received 0\.6"):
+        compact_network(backbone_weights="imagenet", alpha=0.6)

@@ -1,6 +1,8 @@
 """The Predictor over tiny networks, against the whole network called by hand."""
 
 import gc
+import pickle
+import sys
 import threading
 import weakref
 from dataclasses import replace
@@ -16,6 +18,8 @@ from PIL import Image
 from fctsfn_tf.clicks.click import Click, clicks_from_points
 from fctsfn_tf.clicks.click_maps import disk_maps, distance_maps
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.images import jpeg_photograph
+from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.predictor import Predictor
 from fctsfn_tf.predict.views import View, whole_view
@@ -173,6 +177,58 @@ def test_graph_cut_makes_the_mask():
 
 
 # ---- What runs how often -----------------------------------------------------------------------
+
+
+def test_the_mask_is_made_when_it_is_asked_for(monkeypatch):
+    made = []
+
+    def cut(probability, image, clicks):
+        made.append(len(clicks))
+        return probability > 0.6
+
+    monkeypatch.setattr("fctsfn_tf.predict.predictor.graph_cut", cut)
+    predictor = predictor_on(random_image(*SIZE), config=replace(EXACT, graph_cut=True))
+    first = predictor.add_click(*POINTS[0], LABELS[0])
+    prediction = predictor.predict(POINTS, LABELS)
+    predictor.set_image(random_image(32, 32))  # the mask is of the photograph before
+    assert made == []
+    np.testing.assert_array_equal(prediction.mask, prediction.probability > 0.6)
+    assert prediction.mask is prediction.mask
+    assert not prediction.mask.flags.writeable
+    copied = pickle.loads(pickle.dumps(first))
+    assert_same(copied, first)
+    assert made == [3, 1]
+
+
+def test_a_missing_graph_cut_is_told_at_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "maxflow", None)
+    with pytest.raises(InputError, match="pip install PyMaxflow"):
+        Predictor(NETWORK, replace(EXACT, graph_cut=True))
+
+
+def test_a_large_jpeg_is_not_decoded_for_its_first_masks(tmp_path, monkeypatch):
+    image = bright_box(768, 1152, (100, 300, 500, 900))
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(image).save(path, quality=95)
+    pixels = read_image(path)
+    decoded, decode = [], jpeg_photograph.image_of_bytes
+
+    def counted(*arguments):
+        decoded.append(arguments[1])
+        return decode(*arguments)
+
+    monkeypatch.setattr(jpeg_photograph, "image_of_bytes", counted)
+    predictor = predictor_on(path, BRIGHT, ZOOM)
+    path.unlink()
+    assert predictor.image_size == (768, 1152)
+    prediction = predictor.predict([(600, 300), (20, 20)], [1, 0])
+    assert decoded == []
+    whole = predictor_on(pixels, BRIGHT, ZOOM).predict([(600, 300), (20, 20)], [1, 0])
+    union = prediction.mask | whole.mask
+    assert (prediction.mask & whole.mask).sum() > 0.995 * union.sum() > 200_000
+    np.testing.assert_array_equal(predictor.image, pixels)
+    np.testing.assert_array_equal(predictor.image, pixels)
+    assert len(decoded) == 1
 
 
 def test_the_image_part_runs_once_per_view():

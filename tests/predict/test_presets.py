@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.fctsfn import FCTSFN, TSLFN
 from fctsfn_tf.predict import preset_files, presets
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.keras_engine import KerasEngine
@@ -21,8 +22,10 @@ from fctsfn_tf.predict.predictor import Predictor
 from fctsfn_tf.predict.preset_engine import load_engine
 from fctsfn_tf.predict.preset_files import preset_config, preset_names
 from fctsfn_tf.predict.presets import add_litert_parts, load_preset, save_preset
+from fctsfn_tf.training.iterative_clicks import IterativeClicks
 
 CONFIG = PredictorConfig(working_size=96, threshold=0.4, zoom_in=False)
+TINY = {"builder": "tiny_network", "arguments": {"filters": 3}}
 CARD = "# Tiny\n\nMade of noise; knows nothing.\n"
 
 
@@ -64,7 +67,7 @@ def model():
 def saved(tmp_path_factory):
     """A saved preset, made once."""
     directory = tmp_path_factory.mktemp("presets") / "tiny"
-    save_preset(directory, noise(), "tiny_network", {"filters": 3}, CONFIG, CARD, "float32")
+    save_preset(noise(), directory, CONFIG, CARD, "float32", **TINY)
     return directory
 
 
@@ -118,10 +121,23 @@ def test_the_config_alone(directory):
 
 
 def test_half_precision_is_half_the_size(tmp_path, model):
-    save_preset(tmp_path / "half", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    save_preset(model, tmp_path / "half", CONFIG, CARD, **TINY)
     loaded, _ = load_preset(str(tmp_path / "half"))
     np.testing.assert_allclose(logits(loaded), logits(model), rtol=5e-3)
     assert (logits(loaded) != logits(model)).any()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow makes the parts")
+def test_large_networks_get_litert_parts_only_when_asked_for(tmp_path, model, monkeypatch, capsys):
+    monkeypatch.setattr(presets, "MAX_LITERT_BYTES", 4 * model.count_params() - 1)
+    preset = tmp_path / "large"
+    save_preset(model, preset, CONFIG, CARD, **TINY)
+    assert not list(preset.glob("*.tflite"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{preset}: no LiteRT parts, they would take 0 MB")
+    assert isinstance(load_engine(preset)[0], KerasEngine)
+    add_litert_parts(preset)
+    assert not isinstance(load_engine(preset)[0], KerasEngine)
 
 
 def test_predictor_from_preset(directory):
@@ -141,7 +157,7 @@ def test_predictor_from_preset(directory):
 def test_the_compact_network_round_trips(tmp_path):
     arguments = {"backbone": "mobilenet_v2", "alpha": 0.35}
     model = compact_network(**arguments, name="while_training")
-    save_preset(tmp_path / "c", model, "compact_network", arguments, PredictorConfig(), CARD)
+    save_preset(model, tmp_path / "c", PredictorConfig(), CARD)
     loaded, config = load_preset(tmp_path / "c")
     assert config == PredictorConfig()
     for weight, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
@@ -181,7 +197,7 @@ def answer(engine):
 
 @needs_tensorflow
 def test_a_saved_preset_has_litert_parts_of_the_weights_in_its_file(tmp_path, model):
-    save_preset(tmp_path / "half", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    save_preset(model, tmp_path / "half", CONFIG, CARD, **TINY)
     (litert, config), (in_keras, _) = (
         load_engine(tmp_path / "half", engine) for engine in ("litert", "keras")
     )
@@ -198,7 +214,7 @@ def test_parts_compute_in_float32_whatever_training_does(tmp_path):
     try:
         model = noise()
         assert model.compute_dtype == "float16"
-        save_preset(tmp_path / "p", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+        save_preset(model, tmp_path / "p", CONFIG, CARD, **TINY)
         assert keras.config.dtype_policy().name == "mixed_float16"
     finally:
         keras.config.set_dtype_policy(policy)
@@ -249,7 +265,7 @@ def test_a_cut_off_weight_file(directory):
 
 def test_a_changed_weight_file(directory, model):
     model.set_weights([weight + 1 for weight in model.get_weights()])
-    save_preset(directory.parent / "other", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+    save_preset(model, directory.parent / "other", CONFIG, CARD, **TINY)
     (directory.parent / "other" / "weights.npz").replace(directory / "weights.npz")
     with pytest.raises(InputError, match="Download the preset again"):
         load_preset(directory)
@@ -357,10 +373,10 @@ def test_strange_predictor_settings(directory, fields):
 def test_nothing_is_overwritten(directory, model):
     before = {path: path.read_bytes() for path in directory.iterdir()}
     with pytest.raises(InputError, match="new directory"):
-        save_preset(directory, model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+        save_preset(model, directory, CONFIG, CARD, **TINY)
     assert {path: path.read_bytes() for path in directory.iterdir()} == before
     with pytest.raises(InputError, match="parent"):
-        save_preset(directory / "a" / "b", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+        save_preset(model, directory / "a" / "b", CONFIG, CARD, **TINY)
 
 
 @pytest.mark.parametrize(
@@ -373,14 +389,66 @@ def test_nothing_is_overwritten(directory, model):
 )
 def test_what_could_not_be_loaded_is_not_saved(tmp_path, model, builder, arguments):
     with pytest.raises(InputError):
-        save_preset(tmp_path / "new", model, builder, arguments, CONFIG, CARD)
+        save_preset(model, tmp_path / "new", CONFIG, CARD, builder=builder, arguments=arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A network that knows what built it, with weights of its own."""
+    model = TSLFN(32, alpha=1 / 64)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.1, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("what", ["network", "around it", "read from a file"])
+def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what):
+    trained = network
+    if what == "around it":
+        trained = IterativeClicks(network)
+    if what == "read from a file":
+        IterativeClicks(network).save(tmp_path / "last.keras")
+        trained = keras.models.load_model(tmp_path / "last.keras")
+    save_preset(trained, tmp_path / "mine", dtype="float32")
+    loaded, config = load_preset(tmp_path / "mine")
+    assert loaded.built_by == network.built_by
+    assert config == PredictorConfig(click_encoding="distances", zoom_in=False)
+    for weight, expected in zip(loaded.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert "Nothing was measured" in (tmp_path / "mine" / "README.md").read_text()
+    again = FCTSFN.from_preset(str(tmp_path / "mine"))
+    assert again.built_by == network.built_by
+    np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
+
+
+def test_a_network_of_a_preset_keeps_how_photographs_are_brought_to_it(directory, tmp_path):
+    model, _ = load_preset(directory)
+    save_preset(model, tmp_path / "again", **TINY)
+    assert preset_config(tmp_path / "again") == CONFIG
+    other = PredictorConfig(working_size=64)
+    save_preset(model, tmp_path / "other", other, **TINY)
+    assert preset_config(tmp_path / "other") == other
+
+
+def test_a_network_of_one_size_becomes_a_preset_of_any(tmp_path):
+    network = TSLFN(32, alpha=1 / 64, input_shape=(64, 96, 3))
+    with pytest.raises(InputError, match="any size"):
+        KerasEngine(network)
+    save_preset(network, tmp_path / "mine")
+    assert load_engine(tmp_path / "mine", "keras")[0].num_click_maps == 2
+
+
+def test_a_network_that_nobody_knows_is_refused(tmp_path, model):
+    with pytest.raises(InputError, match="Name it as `builder`"):
+        save_preset(model, tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_of_a_failed_save(tmp_path, model):
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(InputError, match="finite"):
-        save_preset(tmp_path / "new", model, "tiny_network", {"filters": 3}, CONFIG, CARD)
+        save_preset(model, tmp_path / "new", CONFIG, CARD, **TINY)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,6 +14,7 @@ from fctsfn_tf.data.annotated_images import Dataset
 from fctsfn_tf.data.image_cache import DiskCache, MemoryCache
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.click_network import ClickNetwork
 from fctsfn_tf.training.augmentation import fitted_size
 from fctsfn_tf.training.click_dataset import ClickDataset
 from fctsfn_tf.training.losses import IGNORED
@@ -192,12 +193,12 @@ def test_data_sets_are_mixed_by_weight(dataset, tmp_path):
         ClickDataset(Dataset("folder", ()), PAPER)
 
 
-def tiny_model(channels):
+def tiny_model(channels, kind=keras.Model):
     keras.utils.set_random_seed(1)
     image = keras.Input((None, None, 3), name="image")
     click_maps = keras.Input((None, None, channels), name="click_maps")
     both = keras.layers.Concatenate()([image, click_maps])
-    model = keras.Model({"image": image, "click_maps": click_maps}, keras.layers.Conv2D(1, 1)(both))
+    model = kind({"image": image, "click_maps": click_maps}, keras.layers.Conv2D(1, 1)(both))
     model.compile(keras.optimizers.SGD(1e-6), "mse")
     return model
 
@@ -315,6 +316,92 @@ def test_the_same_as_a_tf_dataset(dataset):
     tiny_model(2).fit(stream, steps_per_epoch=len(data), epochs=2, verbose=0)
     validation = ClickDataset(dataset, PAPER, is_training=False)
     assert len(list(validation.as_tf_dataset())) == len(validation)
+
+
+def test_a_shard_is_every_nth_batch(dataset):
+    pytest.importorskip("tensorflow")
+    data = ClickDataset(dataset, PAPER, seed=4)
+    shards = [list(data.as_tf_dataset(epochs=2, shard=(3, k))) for k in range(3)]
+    assert sum(map(len, shards)) == 2 * len(data)
+    for k, shard in enumerate(shards):
+        for place, batch in enumerate(shard):
+            assert_equal(batch, data.batch(*divmod(k + 3 * place, len(data))))
+
+
+class Seen(keras.losses.Loss):
+    """Has `losses` know the target of each batch by its sum."""
+
+    leaves_out_ignored = True
+
+    def call(self, y_true, y_pred):
+        return keras.ops.sum(y_true, (1, 2, 3)) + 0 * keras.ops.sum(y_pred, (1, 2, 3))
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_steps_per_epoch_is_the_length_of_the_epochs(dataset, steps, workers):
+    """Neither batches left over from the epoch before, nor one that ends with the data."""
+    network = tiny_model(2, ClickNetwork)
+    network.compile(keras.optimizers.SGD(0.0), Seen())
+    data = ClickDataset(dataset, PAPER, seed=3, workers=workers)
+    options = {"shuffle": False, "verbose": 0}
+    found = network.fit(data, epochs=2, steps_per_epoch=steps, **options).history["loss"]
+    assert data.epoch == 2
+    found += network.fit(data, initial_epoch=2, epochs=3, steps_per_epoch=steps, **options).history[
+        "loss"
+    ]
+    same = ClickDataset(dataset, PAPER, seed=3, batches_per_epoch=steps)
+    expected = [
+        np.mean([same.batch(epoch, index)[1].sum((1, 2, 3)).mean() for index in range(steps)])
+        for epoch in range(3)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert data.epoch == 3
+    assert len(data) == 2
+
+
+def test_weights_beside_the_target(dataset):
+    plain = ClickDataset(dataset, PAPER, seed=1)
+    weighted = ClickDataset(dataset, PAPER, seed=1, sample_weight=True)
+    inputs, target, weights = weighted[0]
+    expected_inputs, expected = plain[0]
+    np.testing.assert_array_equal(inputs["click_maps"], expected_inputs["click_maps"])
+    np.testing.assert_array_equal(weights, expected != IGNORED)
+    np.testing.assert_array_equal(target, np.maximum(expected, 0))
+    assert (weights == 0).any()
+    assert weights.dtype == target.dtype == np.float32
+    model, loss = tiny_model(2), keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss)
+    logits = keras.ops.convert_to_numpy(model(inputs))
+    by_hand = np.logaddexp(0, np.where(expected > 0.5, -logits, logits)) * weights
+    assert model.evaluate(*weighted[0][:2], sample_weight=weights, verbose=0) == pytest.approx(
+        by_hand.mean(), rel=1e-4
+    )
+    network = tiny_model(2, ClickNetwork)
+    network.compile(keras.optimizers.SGD(0.0), loss)
+    losses = [network.evaluate(data, verbose=0) for data in (plain, weighted)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_weights_in_a_tf_dataset(dataset):
+    pytest.importorskip("tensorflow")
+    weighted = ClickDataset(dataset, PAPER, seed=1, sample_weight=True)
+    stream = weighted.as_tf_dataset()
+    assert stream.element_spec[2].shape.as_list() == [None, 60, 80, 1]
+    (batch,) = stream.take(1)
+    for one, other in zip(batch[1:], weighted.batch(0, 0)[1:], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_arrays_are_data(dataset):
+    """The same photographs as arrays: the same batches."""
+    pairs = [image.read() for image in dataset.images]
+    images, masks = (list(column) for column in zip(*pairs, strict=True))
+    expected = ClickDataset(dataset, COMPACT, seed=2)
+    assert_equal(ClickDataset((images, masks), COMPACT, seed=2)[1], expected[1])
+    mixed = ClickDataset([dataset, pairs], COMPACT, weights=[0, 1], batches_per_epoch=4)
+    alone = ClickDataset(iter(pairs), COMPACT, weights=[1], batches_per_epoch=4)
+    assert_equal(mixed[3], alone[3])
 
 
 @pytest.fixture

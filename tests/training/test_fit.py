@@ -1,18 +1,26 @@
 """Plain `compile` and `fit` on our networks and batches, with Keras' own callbacks."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 
 from fctsfn_tf.clicks.click_maps import DISTANCES
+from fctsfn_tf.commands import cli
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.fctsfn import FCTSFN, TSLFN
+from fctsfn_tf.predict import litert_engine
 from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.presets import save_preset
 from fctsfn_tf.training.callbacks import ClickEvaluation
 from fctsfn_tf.training.click_dataset import ClickDataset
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
@@ -20,6 +28,7 @@ from fctsfn_tf.training.losses import NormalizedFocalLoss, SummedCrossEntropy
 from fctsfn_tf.training.recipes import COMPACT_INPUT, MSRN_INPUT
 from fctsfn_tf.training.streaming_metrics import MaskIoU
 
+ROOT = Path(__file__).resolve().parents[2]
 IS_TENSORFLOW = keras.backend.backend() == "tensorflow"
 HAS_TENSORBOARD = IS_TENSORFLOW and find_spec("tensorboard") is not None
 ALPHA = 1 / 64
@@ -156,6 +165,92 @@ def test_mixed_precision_trains_to_finite_numbers(
     logits = model(inputs)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert np.isfinite(ops.convert_to_numpy(logits)).all()
+
+
+@pytest.fixture
+def follow():
+    """What has a data set see the epochs that `fit` goes on with, as docs/training.md shows it."""
+
+    def callback(data):
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
+        )
+
+    return callback
+
+
+class BreakOff(keras.callbacks.Callback):
+    """Ends the program in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.ends = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.ends:
+            raise KeyboardInterrupt
+
+
+def test_backup_and_restore_goes_on(shapes_directory, tmp_path, follow):
+    def fit(*more):
+        keras.utils.set_random_seed(0)
+        data = batches(shapes_directory, replace(INPUT, objects_per_image=2), repeat_images=False)
+        model = compiled(IterativeClicks(TSLFN(32, alpha=ALPHA), (0.5, 0.5), objects_per_image=2))
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        callbacks = [backup, follow(data), *more]
+        history = model.fit(data, epochs=3, shuffle=False, verbose=0, callbacks=callbacks)
+        return model, data, history
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(BreakOff(1))
+    model, data, history = fit()
+    assert history.epoch == [1, 2]
+    assert data.epoch == 3
+    assert int(model.optimizer.iterations) == 3 * len(data)
+
+
+RESUMES = """
+import sys
+import keras, fctsfn_tf
+from dataclasses import replace
+from fctsfn_tf import ClickDataset, open_dataset, recipes
+model = keras.models.load_model("last.keras")
+config = replace(recipes.MSRN_INPUT, views=((64, 96, 2),), objects_per_image=2)
+data = ClickDataset(open_dataset(sys.argv[1]), config, repeat_images=False)
+done = int(model.optimizer.iterations) // len(data)
+data.epoch = done
+history = model.fit(data, epochs=3, initial_epoch=done, shuffle=False, verbose=0)
+print(type(model).__name__, history.epoch, data.epoch, int(model.optimizer.iterations))
+"""
+
+
+def test_another_process_goes_on_with_clicks_on_its_own_errors(shapes_directory, tmp_path):
+    data = batches(shapes_directory, replace(INPUT, objects_per_image=2), repeat_images=False)
+    model = compiled(IterativeClicks(TSLFN(32, alpha=ALPHA), (0.5, 0.5), objects_per_image=2))
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "last.keras")
+    model.fit(data, epochs=2, shuffle=False, verbose=0, callbacks=[checkpoint])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "ignore", "-c", RESUMES, str(shapes_directory)]
+    options = {"capture_output": True, "text": True, "check": False}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, **options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[0] == f"IterativeClicks [2] 3 {3 * len(data)}"
+
+
+@pytest.mark.parametrize("engine", ["keras", "litert"])
+def test_from_fit_to_the_command_line_in_one_line(fitted, shapes_directory, tmp_path, engine):
+    if engine == "litert" and not (IS_TENSORFLOW and litert_engine.is_installed()):
+        pytest.skip("LiteRT's parts are made by TensorFlow")
+    model, _, _ = fitted
+    save_preset(model, tmp_path / "mine")
+    photograph, mask = shapes_directory / "images" / "0.png", tmp_path / "mask.png"
+    words = ["segment", photograph, "--positive", "40,30", "--mask", mask]
+    words += ["--preset", tmp_path / "mine", "--engine", engine]
+    assert cli.main([str(word) for word in words]) == 0
+    assert Image.open(mask).size == (90, 60)
 
 
 def test_a_saved_model_goes_on_with_fit_as_if_it_had_not_stopped(shapes_directory, tmp_path):

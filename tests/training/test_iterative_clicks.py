@@ -11,7 +11,8 @@ from fctsfn_tf.clicks.click_maps import disk_maps, distance_maps
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.fctsfn import TSLFN
 from fctsfn_tf.training.iterative_clicks import IterativeClicks, with_error_click
-from fctsfn_tf.training.losses import IGNORED, SummedCrossEntropy
+from fctsfn_tf.training.losses import IGNORED, AuxiliaryLoss, SummedCrossEntropy
+from fctsfn_tf.training.streaming_metrics import MaskIoU
 
 HEIGHT, WIDTH = 70, 90
 
@@ -158,3 +159,40 @@ def test_a_training_step_sees_the_clicks_and_inference_is_the_network_s(batch):
 def test_rollouts_must_be_probabilities():
     with pytest.raises(InputError, match="with sum 1"):
         IterativeClicks(TSLFN(32, alpha=1 / 64), rollouts=(0.5, 0.2))
+
+
+@pytest.mark.parametrize("has_auxiliary", [False, True])
+def test_a_file_of_keras_holds_it_whole(batch, tmp_path, has_auxiliary):
+    """Weights, optimiser and loss; the training step goes on from them."""
+    inputs, target = batch
+    network = TSLFN(32, alpha=1 / 64)
+    auxiliary = network.get_layer("cropped_score").output[..., :1] if has_auxiliary else None
+    model = IterativeClicks(network, (1.0,), objects_per_image=2, auxiliary=auxiliary, seed=3)
+    loss = SummedCrossEntropy()
+    if has_auxiliary:
+        loss = AuxiliaryLoss(loss, SummedCrossEntropy(), 0.5)
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=[MaskIoU()])
+    for layer in network.layers:  # whose dropout goes on elsewhere
+        layer.trainable = layer.name == "score"
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=[MaskIoU()])
+    for _ in range(2):
+        model.train_on_batch(inputs, target)
+    model.save(tmp_path / "last.keras")
+    again = keras.models.load_model(tmp_path / "last.keras")
+    found, expected = again.get_config(), model.get_config()
+    for name in ("name", "rollouts", "objects_per_image", "seed"):
+        assert found[name] == expected[name]
+    assert again.network.built_by == network.built_by
+    assert int(again.optimizer.iterations) == 2
+    pairs = [(again.optimizer.variables, model.optimizer.variables)]
+    pairs.append((again.network.weights, network.weights))
+    for found, expected in pairs:
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(*map(ops.convert_to_numpy, (one, other)))
+    expected = [model.train_on_batch(inputs, target) for _ in range(2)]
+    found = [again.train_on_batch(inputs, target) for _ in range(2)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    kernels = [
+        ops.convert_to_numpy(one.get_layer("score").kernel) for one in (again.network, network)
+    ]
+    np.testing.assert_allclose(*kernels, rtol=1e-4, atol=1e-6)

@@ -18,6 +18,7 @@ from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 
 # The size MSRN is trained at (paper §3.3).
 HEIGHT, WIDTH = 240, 320
+RUNS = 3
 # Clicks that a peer is given: both signs are there.
 NUM_PEER_CLICKS = 3
 
@@ -57,7 +58,7 @@ def benchmark_table(
     names: Sequence[str] | None = None,
     height: int = HEIGHT,
     width: int = WIDTH,
-    runs: int = 3,
+    runs: int = RUNS,
     rng: np.random.Generator | None = None,
     peers: Sequence[str] = (),
 ) -> str:

@@ -8,7 +8,7 @@ alone (None where there is none) and the work on the last click. Accuracy is ano
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -94,8 +94,12 @@ def _scikit_image_walker(image: np.ndarray, clicks: Sequence[Click]) -> Work:
     )
 
 
-def _sam(image: np.ndarray, clicks: Sequence[Click]) -> Work:
-    """KerasHub's SAM of the size "base", with random weights: for its cost that is the same."""
+def sam_backbone() -> Any:
+    """KerasHub's SAM of the size "base", with random weights: for its cost that is the same.
+
+    Raises:
+        InputError: KerasHub is not installed.
+    """
     try:
         from keras_hub.layers import SAMMaskDecoder, SAMPromptEncoder
         from keras_hub.models import SAMBackbone, ViTDetBackbone
@@ -112,7 +116,7 @@ def _sam(image: np.ndarray, clicks: Sequence[Click]) -> Work:
         window_size=14,
         image_shape=(SAM_SIZE, SAM_SIZE, 3),
     )
-    backbone = SAMBackbone(
+    return SAMBackbone(
         image_encoder=encoder,
         prompt_encoder=SAMPromptEncoder(
             hidden_size=256,
@@ -131,6 +135,11 @@ def _sam(image: np.ndarray, clicks: Sequence[Click]) -> Work:
             iou_head_hidden_dim=256,
         ),
     )
+
+
+def _sam(image: np.ndarray, clicks: Sequence[Click]) -> Work:
+    backbone = sam_backbone()
+    encoder = backbone.image_encoder
     scale = SAM_SIZE / max(image.shape[:2])
     points = np.array([[(click.col * scale, click.row * scale) for click in clicks]], np.float32)
     labels = np.array([[float(click.is_positive) for click in clicks]], np.float32)
