@@ -26,6 +26,9 @@ test("the largest part is the one with most pixels", () => {
   const before = maskOf("##...#", "##..#.", "...#..", "#####.");
   assert.deepEqual(largestPart(before, size), maskOf("......", "......", "...#..", "#####."));
   assert.deepEqual(largestPart(new Uint8Array(24), size), new Uint8Array(24));
+  // A row below that reaches further to both sides is one part with the row above.
+  const wide = maskOf("..##..", "######", "......", "#####.");
+  assert.deepEqual(largestPart(wide, size), maskOf("..##..", "######", "......", "......"));
 });
 
 test("on noise, parts are what a plain search finds", () => {
