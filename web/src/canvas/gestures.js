@@ -5,9 +5,15 @@
 
 // A pointer that moves further than this drags instead of clicking, in CSS pixels.
 const DRAG_START = { mouse: 4, pen: 6, touch: 10 };
+// A hand that shakes drags a little and means a click: so far in CSS pixels, so long in milliseconds.
+const SHAKE = { distance: 12, time: 300 };
 // A second click at the same place within this is the other half of a double click, in milliseconds.
 const DOUBLE_CLICK_TIME = 400;
 const WHEEL_STEP = 0.0015; // per pixel of scrolling
+// Two fingers on a touch pad come as a wheel with Ctrl, in small steps; a wheel that is turned with
+// Ctrl comes in large ones, of which each counts as so many pixels at most.
+const PINCH_STEP = 0.01;
+const MAX_PINCH = 25;
 const LINE_HEIGHT = 16; // of a wheel that counts lines, in CSS pixels
 
 /**
@@ -15,21 +21,25 @@ const LINE_HEIGHT = 16; // of a wheel that counts lines, in CSS pixels
  *
  * @typedef {object} Handlers
  * @property {() => boolean} isReady whether there is anything to point at
- * @property {(at: Point, how: {isSecondary: boolean, pointerType: string}) => void} click secondary:
- *   the right button, Ctrl and the button of a Mac, or a long press. A double click is one.
+ * @property {(at: Point, how: {isSecondary: boolean, isChoosing: boolean, pointerType: string}) =>
+ *   void} click secondary: the right button, Ctrl and the button of a Mac, or a long press. Choosing:
+ *   Alt was held. A double click is one.
  * @property {(at: Point | null) => void} hover the mouse is there, no button pressed; null: it left
  * @property {(across: number, down: number) => void} drag by so much since the last call
  * @property {(factor: number, at: Point) => void} zoom
  * @property {(factor: number) => boolean} takesWheel whether the wheel zooms now; if not, the page
  *   around scrolls
  * @property {() => void} press a button or finger went down
+ * @property {() => boolean} draws whether one pointer draws instead of clicking and dragging
+ * @property {(at: Point | null, phase: "begin" | "go" | "end", isSecondary: boolean) => void} stroke
+ *   what is drawn so; null: it counts for nothing, because a second finger came
  */
 
 export class Gestures {
   #canvas;
   #on;
   #pointers = new Map(); // pointerId → Point
-  #gesture = null; // {start, isSecondary, isDrag} from the first pointer down to the last one up
+  #gesture = null; // {start, time, isSecondary, isDrag, …} from the first pointer down to the last up
   #lastClick = null; // {at, isSecondary, time}
 
   /**
@@ -47,6 +57,10 @@ export class Gestures {
     listen("pointerleave", () => handlers.hover(null));
     listen("contextmenu", (event) => this.#contextMenu(event));
     listen("wheel", (event) => handlers.isReady() && this.#wheel(event), { passive: false });
+    // Whoever does something else in between does not click twice.
+    document.addEventListener("keydown", () => this.forgetClick(), true);
+    const elsewhere = (event) => event.target !== canvas && this.forgetClick();
+    document.addEventListener("pointerdown", elsewhere, true);
     // Two fingers are for the photograph even where one finger scrolls the page.
     listen("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), {
       passive: false,
@@ -64,10 +78,19 @@ export class Gestures {
     this.#pointers.set(event.pointerId, at);
     if (this.#pointers.size === 1) {
       const isMiddle = event.button === 1; // it drags, and never clicks
-      this.#gesture = { start: at, isSecondary: event.button === 2, isDrag: isMiddle };
+      this.#gesture = {
+        start: at,
+        time: event.timeStamp,
+        isSecondary: event.button === 2,
+        isDrag: isMiddle,
+        isShake: !isMiddle, // a drag so far that it may still be a click
+        isStroke: !isMiddle && this.#on.draws(),
+      };
       if (isMiddle) event.preventDefault();
+      if (this.#gesture.isStroke) this.#on.stroke(at, "begin", event.button === 2);
     } else {
-      this.#gesture.isDrag = true; // two fingers never click
+      this.#endStroke(null);
+      Object.assign(this.#gesture, { isDrag: true, isShake: false }); // two fingers never click
     }
     this.#on.press();
   }
@@ -80,6 +103,11 @@ export class Gestures {
       return;
     }
     const gesture = this.#gesture;
+    if (gesture.isStroke) {
+      this.#on.stroke(at, "go", gesture.isSecondary);
+      return;
+    }
+    if (distance(at, gesture.start) > SHAKE.distance) gesture.isShake = false;
     if (!gesture.isDrag && distance(at, gesture.start) <= dragStart(event)) return;
     gesture.isDrag = true;
     this.#pointers.set(event.pointerId, at);
@@ -100,11 +128,27 @@ export class Gestures {
 
   #up(event) {
     if (!this.#pointers.has(event.pointerId)) return;
-    const at = this.#pointOf(event);
-    const { isDrag, isSecondary } = this.#gesture;
+    if (this.#gesture.isStroke) {
+      this.#endStroke(this.#pointOf(event));
+      this.#gone(event);
+      return;
+    }
+    const before = this.#pointers.get(event.pointerId);
+    const { start, time, isDrag, isShake, isSecondary } = this.#gesture;
     this.#gone(event);
-    if (isDrag || this.#isSecondOfTwo(at, isSecondary, event)) return;
-    this.#on.click(at, { isSecondary, pointerType: event.pointerType });
+    if (isDrag && !(isShake && event.timeStamp - time < SHAKE.time)) return;
+    // What was aimed at is where the pointer went down.
+    if (isDrag) this.#on.drag(start.x - before.x, start.y - before.y);
+    if (this.#isSecondOfTwo(start, isSecondary, event)) return;
+    const { altKey: isChoosing, pointerType } = event;
+    this.#on.click(start, { isSecondary, isChoosing, pointerType });
+  }
+
+  /** @param {Point | null} at */
+  #endStroke(at) {
+    if (!this.#gesture?.isStroke) return;
+    this.#gesture.isStroke = false;
+    this.#on.stroke(at, "end", this.#gesture.isSecondary);
   }
 
   #isSecondOfTwo(at, isSecondary, event) {
@@ -119,6 +163,7 @@ export class Gestures {
   }
 
   #gone(event) {
+    if (event.type === "pointercancel") this.#endStroke(null);
     this.#pointers.delete(event.pointerId);
     if (this.#pointers.size === 0) this.#gesture = null;
   }
@@ -131,8 +176,10 @@ export class Gestures {
 
   #wheel(event) {
     const isInLines = event.deltaMode === WheelEvent.DOM_DELTA_LINE;
-    const factor = Math.exp(-event.deltaY * (isInLines ? LINE_HEIGHT : 1) * WHEEL_STEP);
-    // Two fingers on a touch pad come as a wheel with Ctrl; the page itself shall not zoom.
+    const delta = event.deltaY * (isInLines ? LINE_HEIGHT : 1);
+    const pinch = Math.min(Math.max(delta, -MAX_PINCH), MAX_PINCH) * PINCH_STEP;
+    const factor = Math.exp(-(event.ctrlKey ? pinch : delta * WHEEL_STEP));
+    // With Ctrl, the page itself shall not zoom.
     if (!event.ctrlKey && !this.#on.takesWheel(factor)) return;
     event.preventDefault();
     this.#on.zoom(factor, this.#pointOf(event));

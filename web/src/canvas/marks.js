@@ -6,12 +6,14 @@
 const MARK_RADIUS = 8; // CSS pixels
 const SUGGESTION_RADIUS = 15;
 // How near to a mark's middle a pointer is on it, in CSS pixels.
-const MARK_REACH = { mouse: 10, pen: 14, touch: 20 };
+const MARK_REACH = { mouse: 9, pen: 14, touch: 20 };
 // Bluish green and vermilion, as in the overlays that `fctsfn segment` writes (Okabe and Ito).
 const POSITIVE_COLOUR = "#009e73";
 const NEGATIVE_COLOUR = "#d55e00";
 // Of a mark whose click is not answered yet.
 const PENDING_ALPHA = 0.6;
+// Of what a brush has painted until now.
+const STROKE_ALPHA = 0.55;
 
 /**
  * The number of the mark under a pointer, or -1.
@@ -90,6 +92,40 @@ export function drawCrosshair(context, { x, y }) {
       context.lineTo(x + 16 * across, y + 16 * down);
     }
   });
+}
+
+/**
+ * The way of a brush, or of a single point.
+ *
+ * @param {CanvasRenderingContext2D} context in CSS pixels of the stage
+ * @param {{x: number, y: number}[]} points
+ * @param {number} radius
+ * @param {0 | 1} label 1 paints, 0 erases
+ */
+export function drawStroke(context, points, radius, label) {
+  context.beginPath();
+  context.moveTo(points[0].x, points[0].y);
+  for (const { x, y } of points) context.lineTo(x, y);
+  Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: 2 * radius });
+  context.strokeStyle = label === 1 ? POSITIVE_COLOUR : NEGATIVE_COLOUR;
+  context.globalAlpha = STROKE_ALPHA;
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+/** The size of the brush under the pointer. */
+export function drawBrush(context, { x, y }, radius) {
+  strokeTwice(context, () => context.arc(x, y, radius, 0, 2 * Math.PI));
+}
+
+/** The box that is being drawn between two of its corners. */
+export function drawBox(context, one, other) {
+  const [x, y] = [Math.min(one.x, other.x), Math.min(one.y, other.y)];
+  context.setLineDash([6, 4]);
+  strokeTwice(context, () =>
+    context.rect(x, y, Math.abs(one.x - other.x), Math.abs(one.y - other.y)),
+  );
+  context.setLineDash([]);
 }
 
 /** White on black: one of the two is seen on any photograph. */

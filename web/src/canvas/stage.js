@@ -4,7 +4,7 @@
  *
  * @typedef {import("./overlay.js").Plane} Plane
  * @typedef {{x: number, y: number}} Pixel whole pixels of the photograph, x to the right, y down
- * @typedef {{x: number, y: number, label: 0 | 1}} Mark
+ * @typedef {{x: number, y: number, label: 0 | 1, isPending?: boolean}} Mark paler where it is pending
  *
  * @typedef {object} Shown
  * @property {"mask" | "probability" | "cutout" | "photograph"} mode
@@ -19,7 +19,15 @@
  */
 
 import { Gestures } from "./gestures.js";
-import { drawCrosshair, drawMark, drawSuggestion, markAt } from "./marks.js";
+import {
+  drawBox,
+  drawBrush,
+  drawCrosshair,
+  drawMark,
+  drawStroke,
+  drawSuggestion,
+  markAt,
+} from "./marks.js";
 import { paintOverlay } from "./overlay.js";
 import { fitted, inSight, moved, onStage, pixelAt, zoomed } from "./place.js";
 
@@ -30,6 +38,8 @@ const MAX_PIXEL_RATIO = 2;
 const SQUARE_FROM = 3;
 // A step of the keyboard's crosshair as a share of the photograph's longer side; with Shift, a pixel.
 const CURSOR_STEP = 1 / 50;
+// Between the crosshair and the stage's edge, in CSS pixels.
+const CURSOR_ROOM = 24;
 /** @type {Shown} */
 const NOTHING = {
   mode: "mask",
@@ -63,8 +73,12 @@ export class Stage {
   #place = { scale: 1, left: 0, top: 0 };
   #isFitted = true;
   #hovered = -1; // index of the mark under the pointer
-  #cursor = null; // the pixel of the keyboard's crosshair
+  #cursor = null; // the pixel of the keyboard's crosshair, which is seen while the canvas has the focus
   #isFrameAsked = false;
+  /** @type {{name: string, radius: number, label: 0 | 1}} */
+  #tool = { name: "click", radius: 0, label: 1 };
+  #stroke = null; // {points, isSecondary} of what is being drawn, in CSS pixels
+  #pointer = null; // where the mouse is
 
   /**
    * @param {HTMLCanvasElement} canvas whose size comes from the page's style
@@ -72,6 +86,11 @@ export class Stage {
    * @param {(x: number, y: number, isSecondary: boolean) => void} on.click at a pixel of the
    *   photograph. Secondary: the right button, a long press; Delete, or Shift with Enter
    * @param {(index: number) => void} on.remove the mark of `clicks[index]` was clicked
+   * @param {(x: number, y: number) => void} [on.choose] a pixel was clicked with Alt held
+   * @param {(points: Pixel[], radius: number, isSecondary: boolean) => void} [on.paint] with the brush:
+   *   the middles of its way and its radius, in pixels of the photograph, not whole ones
+   * @param {(one: Pixel, other: Pixel) => void} [on.box] two corners of a box that was drawn
+   * @param {(scale: number) => void} [on.zoomed] CSS pixels per pixel of the photograph
    * @param {object} [options]
    * @param {number} [options.margin] share of the stage that stays free around a photograph that fits
    * @param {boolean} [options.isInScrollingPage] the wheel scrolls the page until the photograph has
@@ -86,15 +105,17 @@ export class Stage {
     this.#gestures = new Gestures(canvas, {
       isReady: () => this.#picture !== null,
       click: (at, how) => this.#click(at, how),
-      hover: (at) => this.#hover(at === null ? -1 : this.#markAt(at, "mouse")),
+      hover: (at) => this.#pointAt(at),
       drag: (across, down) => this.#move(moved(this.#place, across, down)),
       zoom: (factor, at) => this.#zoomAt(factor, at),
       takesWheel: (factor) => this.#takesWheel(factor),
       press: () => this.#moveCursor(null),
+      draws: () => this.#tool.name !== "click",
+      stroke: (at, phase, isSecondary) => this.#draws(at, phase, isSecondary),
     });
     new ResizeObserver(() => this.#resize()).observe(canvas);
     canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("blur", () => this.#moveCursor(null));
+    canvas.addEventListener("blur", () => this.#draw());
   }
 
   /**
@@ -129,10 +150,31 @@ export class Stage {
     this.#draw();
   }
 
-  /** Zoom about the middle of the stage. */
+  /**
+   * What one pointer does: "click" clicks and drags, "brush" paints, "box" draws a box.
+   *
+   * @param {{name: "click" | "brush" | "box", radius?: number, label?: 0 | 1}} tool radius of the
+   *   brush in CSS pixels; whether it paints or erases, which gives its colour
+   */
+  set tool({ name, radius = 0, label = 1 }) {
+    this.#tool = { name, radius, label };
+    this.#stroke = null;
+    this.#hover(-1);
+    // A finger that draws does not scroll the page.
+    this.#setPlace(this.#place);
+  }
+
+  /** Zoom about the keyboard's crosshair, or the middle of the stage. */
   zoom(factor) {
     const { width, height } = this.#size;
-    this.#zoomAt(factor, { x: width / 2, y: height / 2 });
+    const middle = { x: width / 2, y: height / 2 };
+    this.#zoomAt(factor, this.#cursor === null ? middle : onStage(this.#place, this.#cursor));
+    this.#keepCursorInSight();
+  }
+
+  /** Zoom to so many CSS pixels per pixel of the photograph, but never closer than all of it. */
+  zoomTo(scale) {
+    this.zoom(scale / this.#place.scale);
   }
 
   /** Show all of the photograph. */
@@ -176,7 +218,9 @@ export class Stage {
     this.#place = place;
     this.#layersAreOld();
     // Where nothing can be moved, one finger scrolls the page.
-    this.#canvas.style.touchAction = this.#isFitted ? "pan-x pan-y" : "none";
+    const isScrolling = this.#isFitted && this.#tool.name === "click";
+    this.#canvas.style.touchAction = isScrolling ? "pan-x pan-y" : "none";
+    this.#on.zoomed?.(place.scale);
     this.#draw();
   }
 
@@ -198,7 +242,12 @@ export class Stage {
 
   // ---- What a person does ------------------------------------------------------------------------
 
-  #click(at, { isSecondary, pointerType }) {
+  #click(at, { isSecondary, isChoosing, pointerType }) {
+    if (isChoosing && this.#on.choose) {
+      const pixel = pixelAt(this.#place, at, this.#picture);
+      if (pixel !== null) this.#on.choose(pixel.x, pixel.y);
+      return;
+    }
     const mark = this.#markAt(at, pointerType);
     if (mark >= 0) {
       this.#hover(-1);
@@ -212,6 +261,29 @@ export class Stage {
   #markAt(at, pointerType) {
     const marks = this.#shown.clicks.map((click) => onStage(this.#place, click));
     return markAt(marks, at, pointerType);
+  }
+
+  #pointAt(at) {
+    this.#pointer = at;
+    const isClicking = this.#tool.name === "click";
+    this.#hover(at === null || !isClicking ? -1 : this.#markAt(at, "mouse"));
+    if (this.#tool.name === "brush") this.#draw();
+  }
+
+  /** A stroke of the brush or a box, until it ends. */
+  #draws(at, phase, isSecondary) {
+    const stroke = phase === "begin" ? { points: [at], isSecondary } : this.#stroke;
+    if (stroke !== null && at !== null && phase !== "begin") stroke.points.push(at);
+    this.#stroke = phase === "end" ? null : stroke;
+    this.#pointer = at;
+    this.#draw();
+    if (phase !== "end" || at === null || stroke === null) return;
+    const { scale, left, top } = this.#place;
+    const points = stroke.points.map(({ x, y }) => {
+      return { x: (x - left) / scale - 0.5, y: (y - top) / scale - 0.5 };
+    });
+    if (this.#tool.name === "box") this.#on.box?.(points[0], points.at(-1));
+    else this.#on.paint?.(points, this.#tool.radius / scale, isSecondary);
   }
 
   #hover(mark) {
@@ -248,7 +320,22 @@ export class Stage {
   #moveCursor(cursor) {
     if (cursor === null && this.#cursor === null) return;
     this.#cursor = cursor;
+    this.#keepCursorInSight();
     this.#draw();
+  }
+
+  #keepCursorInSight() {
+    if (this.#cursor === null) return;
+    const { width, height } = this.#size;
+    const at = onStage(this.#place, this.#cursor);
+    const inside = (position, length) => {
+      const room = Math.min(CURSOR_ROOM, length / 2);
+      return Math.min(Math.max(position, room), length - room) - position;
+    };
+    const [across, down] = [inside(at.x, width), inside(at.y, height)];
+    if (!this.#isFitted && (across !== 0 || down !== 0)) {
+      this.#move(moved(this.#place, across, down));
+    }
   }
 
   // ---- Drawing -----------------------------------------------------------------------------------
@@ -331,10 +418,27 @@ export class Stage {
     const at = (pixel) => onStage(this.#place, pixel);
     if (suggestion !== null) drawSuggestion(context, at(suggestion));
     clicks.forEach((click, i) =>
-      drawMark(context, at(click), click.label, { isHovered: i === this.#hovered }),
+      drawMark(context, at(click), click.label, {
+        isHovered: i === this.#hovered,
+        isPending: click.isPending,
+      }),
     );
     for (const click of pending) drawMark(context, at(click), click.label, { isPending: true });
-    if (this.#cursor !== null) drawCrosshair(context, at(this.#cursor));
+    this.#drawTool(context);
+    const hasFocus = document.activeElement === this.#canvas;
+    if (this.#cursor !== null && hasFocus) drawCrosshair(context, at(this.#cursor));
+  }
+
+  #drawTool(context) {
+    const { name, radius, label } = this.#tool;
+    if (name === "box" && this.#stroke !== null) {
+      drawBox(context, this.#stroke.points[0], this.#stroke.points.at(-1));
+    }
+    if (name !== "brush") return;
+    if (this.#stroke !== null) {
+      drawStroke(context, this.#stroke.points, radius, this.#stroke.isSecondary ? 0 : label);
+    }
+    if (this.#pointer !== null) drawBrush(context, this.#pointer, radius);
   }
 }
 

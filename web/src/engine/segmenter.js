@@ -81,11 +81,18 @@ export { EngineError, InputError, LoadError };
  *   first look, while the network looks again. Show it, so that nobody waits; the promise brings the
  *   mask that holds.
  *
- * @typedef {"mask" | "cutout" | "probability" | "index" | "coco"} FileFormat
+ * @typedef {"mask" | "cutout" | "probability" | "index" | "coco" | "labelme" | "yolo" | "svg"} FileFormat
  *
- * @typedef {object} FileTexts for COCO
- * @property {string} [imageName] the photograph's file name
- * @property {string[]} [names] one per object
+ * @typedef {object} FileOptions
+ * @property {string} [imageName] the photograph's file name, for COCO and labelme
+ * @property {string[]} [names] one per object; an empty or no name is "object"
+ * @property {Uint8Array[]} [masks] of your own in the place of the segmenter's, one per object, [height,
+ *   width] of 0 and 1
+ * @property {number} [object] which of these masks "mask" and "cutout" are about
+ * @property {boolean} [soft] a cut-out whose edges are soft, in the object's own colours
+ * @property {boolean} [crop] a cut-out that is as large as the object
+ * @property {string | Blob | null} [background] of a cut-out: "#rrggbb", or a picture that covers it;
+ *   none where it is transparent
  */
 
 const DISPOSED = "The segmenter was disposed of. Load a new one.";
@@ -287,15 +294,26 @@ export class Segmenter {
   }
 
   /**
-   * A file: PNG of the present object ("mask" black and white, "cutout" RGBA, "probability" grey), index
-   * PNG or COCO JSON of all objects.
+   * A file: PNG of the present object ("mask" black and white, "cutout" RGBA, "probability" grey); index
+   * PNG, COCO JSON, labelme JSON, YOLO segmentation or SVG of all objects.
    *
    * @param {FileFormat} [format]
-   * @param {FileTexts} [texts]
+   * @param {FileOptions} [what]
    * @returns {Promise<Blob>}
    */
-  toMask(format = "mask", texts = {}) {
-    return this.#send("file", [format, texts]);
+  toMask(format = "mask", what = {}) {
+    return this.#send("file", [format, what]);
+  }
+
+  /**
+   * The masks in a file that belongs to the photograph: a COCO file's with their names; else an index
+   * PNG's, one per index; else the one mask of a picture.
+   *
+   * @param {Blob} file
+   * @returns {Promise<{name: string, mask: Uint8Array}[]>}
+   */
+  readMasks(file) {
+    return this.#send("readMasks", [file]);
   }
 
   /**

@@ -10,6 +10,7 @@ import { decodeMask, decodePhotograph } from "./images/decoding.js";
 import { toSend } from "./errors.js";
 import { loadNetwork } from "./networks/network.js";
 import { Predictor } from "./predict/predictor.js";
+import { readMasks } from "./images/readMasks.js";
 import { RequestQueue } from "./requests.js";
 import { Workspace } from "./predict/workspace.js";
 
@@ -67,7 +68,11 @@ const actions = {
       postMessage({ id: answering, glance }, { transfer: transferable(glance) }),
     ),
   probability: () => workspace.probability(),
-  file: (format, texts) => workspace.file(format, texts ?? {}),
+  file: (format, what) => workspace.file(format, what ?? {}),
+  readMasks(file) {
+    const { height, width } = predictor.imageSize;
+    return readMasks(file, height, width);
+  },
   memory() {
     const { numTensors, numBytes } = tf.memory();
     return { numTensors, numBytes };

@@ -1,111 +1,93 @@
 /** The list of objects in the panel: choose, name, remove. */
 
 import { objectColour } from "../canvas/overlay.js";
+import { fill, icon } from "./lists.js";
+import { number, t } from "./texts.js";
 
 export class ObjectList {
   #list;
   #on;
-  #names = [];
 
   /**
    * @param {HTMLUListElement} list
-   * @param {{select: (index: number) => void, remove: (index: number) => void}} on
+   * @param {{select: (id: string) => void, remove: (id: string) => void,
+   *   rename: (id: string, name: string) => void}} on
    */
   constructor(list, on) {
     this.#list = list;
     this.#on = on;
   }
 
-  /** @returns {string[]} what the person called them, "" where they did not */
-  get names() {
-    return [...this.#names];
+  /**
+   * @param {import("./document.js").Item[]} items
+   * @param {string} present id of the one that is being clicked
+   * @param {(item: object) => number | null} shareOf its part of the photograph; null where unknown
+   */
+  show(items, present, shareOf) {
+    const rows = items.map((item, index) => {
+      const isPresent = item.id === present;
+      const title = t("Object {number}", { number: index + 1 });
+      const canRemove = items.length > 1 || item.name !== "" || shareOf(item) !== null;
+      // The field in which a person types must not be made anew by what is typed.
+      const key = [item.id, index, isPresent, canRemove, isPresent ? "" : item.name].join("\n");
+      return { key, make: () => this.#row(item, index, title, isPresent, canRemove) };
+    });
+    fill(this.#list, rows);
+    items.forEach((item, i) => {
+      const row = this.#list.children[i];
+      const field = row.querySelector("input");
+      if (field && field !== document.activeElement) field.value = item.name;
+      row.querySelector(".share").textContent = share(shareOf(item));
+    });
   }
 
-  /** Forget all names: another photograph. */
-  clear() {
-    this.#names = [];
-    this.#list.replaceChildren();
-  }
-
-  /** An object was removed; the names of the later ones move up. */
-  forget(index) {
-    this.#names.splice(index, 1);
-  }
-
-  /** Show the objects of a snapshot. */
-  show({ numObjects, object, area, width, height }) {
-    while (this.#names.length < numObjects) this.#names.push("");
-    this.#names.length = numObjects;
-    const isNaming = this.#list.contains(document.activeElement);
-    const shown = this.#list.querySelector("li.present")?.dataset.index;
-    // The row in which a person is typing stays; only its share changes.
-    if (isNaming && shown === String(object) && this.#list.children.length === numObjects) {
-      this.#list.querySelector(".share").textContent = share(area, width * height);
-      return;
-    }
-    const rows = this.#names.map((name, i) => this.#row(name, i, i === object, numObjects));
-    this.#list.replaceChildren(...rows);
-    this.#list.querySelector(".share").textContent = share(area, width * height);
-  }
-
-  #row(name, index, isPresent, numObjects) {
+  #row(item, index, title, isPresent, canRemove) {
     const row = document.createElement("li");
-    row.dataset.index = index;
     row.classList.toggle("present", isPresent);
+    if (isPresent) row.ariaCurrent = "true";
     const swatch = document.createElement("span");
     swatch.className = "swatch";
     swatch.style.backgroundColor = `rgb(${objectColour(index).join(" ")})`;
-    const title = `Object ${index + 1}`;
-    if (isPresent) row.append(swatch, this.#nameField(name, index, title), shareField());
-    else row.append(this.#selectButton(swatch, name || title, index));
-    if (numObjects > 1) row.append(this.#removeButton(index, name || title));
+    const name = item.name || title;
+    if (isPresent) row.append(swatch, this.#nameField(item, title));
+    else row.append(this.#selectButton(swatch, name, item.id));
+    const field = document.createElement("span");
+    field.className = "share";
+    row.append(field);
+    if (canRemove) {
+      row.append(icon("close", t("Remove {name}", { name }), () => this.#on.remove(item.id)));
+    }
     return row;
   }
 
-  #nameField(name, index, title) {
+  #nameField({ id, name }, title) {
     const field = document.createElement("input");
     field.type = "text";
     field.value = name;
     field.placeholder = title;
     field.maxLength = 60;
-    field.ariaLabel = `Name of ${title.toLowerCase()}`;
-    field.addEventListener("input", () => (this.#names[index] = field.value.trim()));
-    field.addEventListener("keydown", (event) => event.key === "Enter" && field.blur());
+    field.ariaLabel = t("Name of {title}", { title });
+    field.addEventListener("input", () => this.#on.rename(id, field.value.trim()));
     return field;
   }
 
-  #selectButton(swatch, name, index) {
+  #selectButton(swatch, name, id) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "select";
-    button.title = `Go on with ${name}`;
+    button.title = t("Go on with {name}", { name });
     const text = document.createElement("span");
     text.className = "name";
     text.textContent = name;
     button.append(swatch, text);
-    button.addEventListener("click", () => this.#on.select(index));
-    return button;
-  }
-
-  #removeButton(index, name) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "icon";
-    button.ariaLabel = `Remove ${name}`;
-    button.append(document.querySelector("#message-close svg").cloneNode(true));
-    button.addEventListener("click", () => this.#on.remove(index));
+    button.addEventListener("click", () => this.#on.select(id));
     return button;
   }
 }
 
-function shareField() {
-  const field = document.createElement("span");
-  field.className = "share";
-  return field;
-}
-
-/** A part of the photograph in percent. */
-function share(area, pixels) {
-  const percent = (100 * area) / pixels;
-  return `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+/** A part of the photograph in percent; "" where it is not known. */
+function share(part) {
+  if (part === null) return "";
+  const percent = 100 * part;
+  return `${number(percent, percent < 10 ? 1 : 0)} %`;
 }

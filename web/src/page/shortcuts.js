@@ -1,23 +1,59 @@
 /** The keyboard: which key does what, and the list of them on the screen. */
 
+import { t } from "./texts.js";
+
 /** Pointer gestures and keys as they are listed; `keys` in several ways to press the same. */
-const LISTED = [
+export const LISTED = [
   [["Click"], "add to the object"],
   [["Right click"], "subtract from it"],
   [["Click a mark"], "remove that click"],
   [["Wheel", "Pinch"], "zoom"],
   [["Drag"], "move around"],
+  [["Alt click"], "choose the object under the pointer"],
+  [["D"], "draw a box around an object"],
+  [["B"], "brush; [ and ] for its size"],
   [["X"], "add ⇄ subtract"],
   [["Ctrl Z"], "undo"],
   [["Ctrl Y"], "redo"],
   [["R"], "remove all clicks"],
   [["N"], "next object"],
   [["P"], "show the probability"],
-  [["+", "−", "0"], "zoom in, out, all"],
+  [["+", "−", "0", "1"], "zoom in, out, all, 100 %"],
   [["S"], "save the mask"],
   [["O"], "open a photograph"],
   [["Arrows", "Enter"], "click without a mouse"],
+  [["Page ↑", "Page ↓"], "other photographs"],
+  [["Esc"], "close a message"],
 ];
+const PLAIN = {
+  x: "swap",
+  b: "brush",
+  d: "box",
+  "[": "smaller",
+  "]": "larger",
+  r: "reset",
+  n: "next",
+  p: "probability",
+  s: "save",
+  o: "open",
+  "+": "zoomIn",
+  "=": "zoomIn",
+  "-": "zoomOut",
+  0: "fit",
+  1: "actualSize",
+  escape: "escape",
+  pageup: "previousPhotograph",
+  pagedown: "nextPhotograph",
+};
+// Keys by their place, as a keyboard with English letters has them.
+const PLACES = {
+  Equal: "+",
+  NumpadAdd: "+",
+  Minus: "-",
+  NumpadSubtract: "-",
+  BracketLeft: "[",
+  BracketRight: "]",
+};
 
 /** Fill a <dl> with all shortcuts. */
 export function listShortcuts(list) {
@@ -27,11 +63,11 @@ export function listShortcuts(list) {
     keys.forEach((key, i) => {
       if (i > 0) term.append(" ");
       const element = document.createElement("kbd");
-      element.textContent = isMac ? key.replace("Ctrl", "⌘") : key;
+      element.textContent = isMac ? t(key).replace(/Ctrl|Strg/, "⌘") : t(key);
       term.append(element);
     });
     const description = document.createElement("dd");
-    description.textContent = meaning;
+    description.textContent = t(meaning);
     list.append(term, description);
   }
 }
@@ -39,36 +75,37 @@ export function listShortcuts(list) {
 /**
  * Call the action of a pressed key.
  *
- * @param {Record<string, () => void>} actions by name: undo, redo, swap, reset, next, probability,
- *   zoomIn, zoomOut, fit, save, open
+ * @param {Record<string, () => void>} actions by name, of all names in PLAIN, and undo and redo
  */
 export function listenToKeys(actions) {
-  const plain = {
-    x: "swap",
-    r: "reset",
-    n: "next",
-    p: "probability",
-    s: "save",
-    o: "open",
-    "+": "zoomIn",
-    "=": "zoomIn",
-    "-": "zoomOut",
-    0: "fit",
-  };
   document.addEventListener("keydown", (event) => {
-    if (event.altKey || isTyping(event.target)) return;
-    const key = event.key.toLowerCase();
-    let name;
-    if (event.ctrlKey || event.metaKey) {
-      if (key === "z") name = event.shiftKey ? "redo" : "undo";
-      else if (key === "y") name = "redo";
-    } else {
-      name = plain[key];
-    }
-    if (name === undefined) return;
+    if (event.altKey) return;
+    const name = actionOf(event);
+    if (name === undefined || (isTyping(event.target) && name !== "escape")) return;
     event.preventDefault();
     actions[name]();
   });
+}
+
+/** @param {KeyboardEvent} event @returns {string | undefined} name of an action */
+export function actionOf(event) {
+  const key = letterOf(event);
+  if (!event.ctrlKey && !event.metaKey) return PLAIN[key];
+  if (key === "z") return event.shiftKey ? "redo" : "undo";
+  if (key === "y") return "redo";
+  return undefined;
+}
+
+/**
+ * The sign of a key as it is listed. A Latin letter is taken as it is printed on the key, so that a
+ * German's Ctrl+Z is where the Z is. Where there is none (Russian, Greek, …) or a digit needs Shift
+ * (French), it is what the place of the key has in English.
+ */
+function letterOf({ key, code = "" }) {
+  const sign = key.toLowerCase();
+  if (/^[a-z0-9+=[\]-]$/.test(sign) || sign.length > 1) return sign;
+  const [, place] = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(code) ?? [];
+  return place?.toLowerCase() ?? PLACES[code] ?? sign;
 }
 
 function isTyping(element) {

@@ -124,7 +124,10 @@ test("undo, redo, reset and removing a click by its mark", { skip }, async () =>
   await page.keyboard.press("r");
   await settled(page);
   assert.equal((await stateOf(page)).mask, null);
-  assert.ok(await page.isDisabled("#undo"));
+  assert.ok(await page.isDisabled("#reset"));
+  await page.click("#undo");
+  await settled(page);
+  assert.equal((await stateOf(page)).area, areas[1]);
 });
 
 test("the toggle subtracts, a first subtracting click is explained", { skip }, async () => {
@@ -589,6 +592,28 @@ for (const colorScheme of ["light", "dark"]) {
     await context.close();
   });
 }
+
+test("in German, from the browser's languages or chosen", { skip }, async () => {
+  const { page, context, problems } = await newPage(site.browser, { locale: "de-AT" });
+  await page.goto(site.url);
+  await page.waitForFunction(() => !/lädt/.test(document.querySelector("#backend").textContent));
+  assert.equal(await page.getAttribute("html", "lang"), "de");
+  assert.equal((await page.textContent("#open-first")).trim(), "Foto öffnen");
+  await openPhotograph(page, CAT);
+  await page.click("#mode-subtract");
+  await clickPixel(page, 430, 60);
+  assert.match(await page.textContent("#message"), /erste Klick muss auf dem Objekt/);
+  await page.click("#mode-add");
+  await clickPixel(page, 220, 120);
+  assert.match(await page.textContent("#status"), /^1 Klick/);
+  await screenshot(page, "german");
+  await Promise.all([page.waitForEvent("load"), page.selectOption("#language", "en")]);
+  await openPage(page, page.url());
+  await settled(page);
+  assert.match(await page.textContent("#status"), /^1 click/);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
 
 test("the module in a page of its own", { skip }, async () => {
   const { page, context, problems } = await newPage(site.browser, { viewport: DESKTOP });

@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
+import { cutoutPng } from "../../src/engine/images/cutouts.js";
 import { maskOfPixels } from "../../src/engine/images/decoding.js";
 import { InputError } from "../../src/engine/errors.js";
 import { imageHeader, pngPalette } from "../../src/engine/images/imageFiles.js";
 import { vocPalette } from "../../src/engine/images/masks.js";
-import { cutoutPng, indexPng, maskPng, probabilityPng } from "../../src/engine/images/png.js";
+import { indexPng, maskPng, probabilityPng } from "../../src/engine/images/png.js";
 import { noise, rectangles } from "./fakeNetwork.js";
 
 // 7 × 5 pixels of red, up to where its pixels begin.

@@ -49,7 +49,7 @@ function those(isWrong) {
 }
 
 test("the import statements are found", () => {
-  assert.ok(imported["page/main.js"].includes("canvas/stage.js"));
+  assert.ok(imported["page/view.js"].includes("canvas/stage.js"));
   assert.ok(imported["page/main.js"].includes(MODULE));
   assert.ok(imported[WORKER].includes("@tensorflow/tfjs-core"));
   assert.ok(imported["engine/predict/views.js"].includes("engine/images/decoding.js")); // a type

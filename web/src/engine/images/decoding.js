@@ -19,6 +19,8 @@ const MAX_SHOWN_PIXELS = 2 ** 24;
 const STRIP_ROWS = 256;
 // The header of a JPEG may come after tens of kilobytes of metadata.
 const HEADER_BYTES = 2 ** 18;
+// Largest background of a cut-out.
+const MAX_COVER_PIXELS = 2 ** 23;
 // VOC's index of pixels to be ignored.
 const VOID = 255;
 
@@ -73,6 +75,12 @@ async function atMost(bitmap, pixels) {
  * @returns {Promise<Uint8Array>} [height, width] of 0 and 1
  */
 export async function decodeMask(file, height, width) {
+  const { rgba, palette } = await decodeMaskPixels(file, height, width);
+  return maskOfPixels(rgba, palette);
+}
+
+/** RGBA [N, 4] of a file of the photograph's size as it is stored, and its palette [M, 3] or null. */
+export async function decodeMaskPixels(file, height, width) {
   const palette = pngPalette(new Uint8Array(await file.arrayBuffer()));
   const bitmap = await decoded(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   if (bitmap.width !== width || bitmap.height !== height) {
@@ -85,7 +93,7 @@ export async function decodeMask(file, height, width) {
   const rgba = new Uint8Array(height * width * 4);
   readStrips(bitmap, null, (pixels, first) => rgba.set(pixels, first * 4));
   bitmap.close();
-  return maskOfPixels(rgba, palette);
+  return { rgba, palette };
 }
 
 /** @param {Uint8Array} rgba [N, 4] @param {Uint8Array | null} palette [M, 3] @returns [N] of 0, 1 */
@@ -117,7 +125,31 @@ export function maskOfPixels(rgba, palette) {
   return take((i) => rgba[i] >= least);
 }
 
-function hasColours(palette) {
+/**
+ * A picture that covers a box of this size, its middle in the middle.
+ *
+ * @param {Blob} file
+ * @returns {Promise<{data: Uint8ClampedArray, height: number, width: number}>} RGBA [height, width, 4],
+ *   smaller than the box where that is larger than a canvas of an iPhone
+ */
+export async function decodeCover(file, height, width) {
+  const bitmap = await decoded(file, {});
+  const share = Math.min(1, Math.sqrt(MAX_COVER_PIXELS / (height * width)));
+  const size = { height: Math.ceil(height * share), width: Math.ceil(width * share) };
+  const scale = Math.max(size.width / bitmap.width, size.height / bitmap.height);
+  const [across, down] = [bitmap.width * scale, bitmap.height * scale];
+  const context = new OffscreenCanvas(size.width, size.height).getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, size.width, size.height);
+  context.imageSmoothingQuality = "high";
+  const [left, top] = [(size.width - across) / 2, (size.height - down) / 2];
+  context.drawImage(bitmap, left, top, across, down);
+  bitmap.close();
+  return { data: context.getImageData(0, 0, size.width, size.height).data, ...size };
+}
+
+/** Whether a palette is that of an index PNG: one of greys is a picture's. */
+export function hasColours(palette) {
   for (let i = 0; i + 2 < palette.length; i += 3) {
     if (palette[i] !== palette[i + 1] || palette[i] !== palette[i + 2]) return true;
   }

@@ -12,6 +12,7 @@
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const GREY = { type: 0, channels: 1 };
 const INDEXED = { type: 3, channels: 1 };
+const RGB = { type: 2, channels: 3 };
 const RGBA = { type: 6, channels: 4 };
 // Filters of a row: none suits few values, the difference to the row above suits photographs.
 const FILTER_NONE = 0;
@@ -46,20 +47,18 @@ export function indexPng(index, height, width, palette) {
 }
 
 /**
- * An RGBA PNG of the object alone, at the photograph's full size. Pixels off the object are
- * transparent and black: nothing of the background is left in the file.
+ * A PNG of colours.
  *
- * @param {import("./decoding.js").Photograph} photograph
- * @param {Uint8Array} mask [height, width] of 0 and 1
+ * @param {number} channels 4 for RGBA, 3 for RGB
+ * @param {(row: number, line: Uint8Array) => void} fill writes a row's pixels, [width, channels];
+ *   called once for each row, from the top
  */
-export function cutoutPng({ data, height, width }, mask) {
-  const byte = (row, i) => {
-    const pixel = row * width + (i >> 2);
-    if (row < 0 || !mask[pixel]) return 0;
-    return (i & 3) === 3 ? 255 : data[3 * pixel + (i & 3)];
-  };
-  return encode(RGBA, height, width, [], (row, line) => {
-    for (let i = 0; i < 4 * width; i++) line[i] = byte(row, i) - byte(row - 1, i);
+export function picturePng(height, width, channels, fill) {
+  let [present, above] = [new Uint8Array(channels * width), new Uint8Array(channels * width)];
+  return encode(channels === 4 ? RGBA : RGB, height, width, [], (row, line) => {
+    fill(row, present);
+    for (let i = 0; i < line.length; i++) line[i] = present[i] - above[i];
+    [present, above] = [above, present];
     return FILTER_UP;
   });
 }

@@ -13,6 +13,10 @@ const STEPS = [
   [0, -1],
 ];
 
+// For polygons that a person edits: they stray from the pixels' edges by at most this many pixels.
+// More than √½ turns the stairs of a slanted edge into one line.
+export const POLYGON_TOLERANCE = 0.75;
+
 /**
  * Polygons that share the mask's pixels between them, each without holes and without a point that it
  * meets twice: a part with holes is cut into pieces along columns of pixels, and pixels that touch at
@@ -43,6 +47,102 @@ export function maskPolygons(mask, height, width) {
     }
   }
   return polygons;
+}
+
+/**
+ * Closed rings along the pixels' edges, outlines and holes: filled by the even–odd rule they are
+ * exactly the mask.
+ *
+ * @param {Uint8Array} mask [height, width] of 0 and 1
+ * @returns {[number, number][][]}
+ */
+export function maskOutlines(mask, height, width) {
+  return edgeRings(mask, height, width);
+}
+
+/**
+ * Several polygons as one, for formats that know one for each object: from a corner of the first,
+ * lines walked once in each direction lead around the others. By the even–odd rule such a line adds
+ * nothing.
+ *
+ * @param {[number, number][][]} polygons one or more
+ * @returns {[number, number][]}
+ */
+export function joined([first, ...others]) {
+  const detours = first.map(() => []);
+  for (const other of others) {
+    const [x, y] = other[0];
+    const distances = first.map((corner) => (corner[0] - x) ** 2 + (corner[1] - y) ** 2);
+    const nearest = distances.indexOf(Math.min(...distances));
+    detours[nearest].push(...other, other[0], first[nearest]);
+  }
+  return first.flatMap((corner, i) => [corner, ...detours[i]]);
+}
+
+/**
+ * A polygon with fewer corners (Douglas–Peucker); the same where it would meet itself.
+ *
+ * @param {[number, number][]} polygon
+ * @param {number} tolerance how far it may stray, in pixels
+ */
+export function simplified(polygon, tolerance) {
+  // Between two corners that are far apart, so that both ends stay.
+  const distances = polygon.map(([x, y]) => Math.hypot(x - polygon[0][0], y - polygon[0][1]));
+  const far = distances.indexOf(Math.max(...distances));
+  const isKept = polygon.map((_, i) => i === 0 || i === far);
+  const closed = [...polygon, polygon[0]];
+  const waiting = [
+    [0, far],
+    [far, polygon.length],
+  ];
+  while (waiting.length > 0) {
+    const [from, to] = waiting.pop();
+    let [most, at] = [tolerance, -1];
+    for (let i = from + 1; i < to; i++) {
+      const distance = distanceToLine(closed[i], closed[from], closed[to]);
+      if (distance > most) [most, at] = [distance, i];
+    }
+    if (at < 0) continue;
+    isKept[at] = true;
+    waiting.push([from, at], [at, to]);
+  }
+  const short = polygon.filter((_, i) => isKept[i]);
+  return short.length >= 3 && isSimple(short) ? short : polygon;
+}
+
+function distanceToLine([x, y], [x0, y0], [x1, y1]) {
+  const length = Math.hypot(x1 - x0, y1 - y0);
+  return Math.abs((x - x0) * (y1 - y0) - (y - y0) * (x1 - x0)) / length;
+}
+
+/** Whether no two edges meet, neighbours at their common corner excepted. */
+function isSimple(polygon) {
+  const count = polygon.length;
+  const edges = polygon.map((start, i) => {
+    const end = polygon[(i + 1) % count];
+    return { i, start, end, left: Math.min(start[0], end[0]), right: Math.max(start[0], end[0]) };
+  });
+  edges.sort((one, other) => one.left - other.left);
+  for (let a = 0; a < count; a++) {
+    for (let b = a + 1; b < count && edges[b].left <= edges[a].right; b++) {
+      const apart = Math.abs(edges[a].i - edges[b].i);
+      if (apart > 1 && apart < count - 1 && doMeet(edges[a], edges[b])) return false;
+    }
+  }
+  return true;
+}
+
+function doMeet(one, other) {
+  const side = ([ax, ay], [bx, by], [x, y]) =>
+    Math.sign((bx - ax) * (y - ay) - (by - ay) * (x - ax));
+  const isCrossed = (a, b) => side(a.start, a.end, b.start) * side(a.start, a.end, b.end) <= 0;
+  if (!isCrossed(one, other) || !isCrossed(other, one)) return false;
+  // On one line they may yet lie apart.
+  return [0, 1].every((axis) => {
+    const ends = (edge) => [edge.start[axis], edge.end[axis]];
+    const [a, b] = [ends(one), ends(other)];
+    return Math.min(...b) <= Math.max(...a) && Math.max(...b) >= Math.min(...a);
+  });
 }
 
 /** The parts whose pixels hang together at their edges, each cut to its box. */

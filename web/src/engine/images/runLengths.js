@@ -63,3 +63,19 @@ export function encodeRle(counts, height, width) {
   });
   return { size: [height, width], counts: text };
 }
+
+/** The run lengths of COCO's compressed string; the inverse of `encodeRle`. */
+export function decodeRle(text) {
+  const counts = [];
+  for (let i = 0; i < text.length;) {
+    let [value, shift, group] = [0, 0, 0];
+    do {
+      group = text.charCodeAt(i++) - 48;
+      value |= (group & 31) << shift;
+      shift += 5;
+    } while (group & 32 && i < text.length);
+    if (group & 16) value |= -1 << shift;
+    counts.push(counts.length > 2 ? value + counts.at(-2) : value);
+  }
+  return counts;
+}

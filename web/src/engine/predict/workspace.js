@@ -21,9 +21,8 @@
  */
 
 import { InputError } from "../errors.js";
-import { cocoJson } from "../images/annotationFiles.js";
-import { indexMap, MAX_OBJECTS, vocPalette } from "../images/masks.js";
-import { cutoutPng, indexPng, maskPng, probabilityPng } from "../images/png.js";
+import { fileOf } from "../images/files.js";
+import { MAX_OBJECTS } from "../images/masks.js";
 import { maskOfRunLengths, runLengths } from "../images/runLengths.js";
 
 export class Workspace {
@@ -157,38 +156,22 @@ export class Workspace {
   }
 
   /**
-   * A file of the present object ("mask", "cutout", "probability") or of all ("index", "coco").
+   * A file of the present object or of all of them, see `fileOf`.
    *
    * @param {string} format
-   * @param {{imageName?: string, names?: string[]}} texts for COCO: the photograph's file name, and
-   *   one name per object
+   * @param {import("../images/files.js").FileOptions} what its `masks` are taken in the place of
+   *   those that were clicked here, `object` is the present one of them
    * @returns {Promise<Blob>}
    */
-  async file(format, { imageName = "photograph", names = [] } = {}) {
-    const { height, width } = this.#predictor.imageSize;
-    const prediction = this.#predictor.prediction;
-    if (format === "index" || format === "coco") {
-      const masks = this.#masks();
-      if (format === "index") return indexPng(indexMap(masks), height, width, vocPalette());
-      const json = cocoJson(masks, height, width, imageName, names);
-      return new Blob([json], { type: "application/json" });
-    }
-    if (prediction === null) {
-      throw new InputError("There is no mask to save yet. Click an object first.");
-    }
-    switch (format) {
-      case "mask":
-        return maskPng(prediction.mask, height, width);
-      case "cutout":
-        return cutoutPng(this.#predictor.photograph, prediction.mask);
-      case "probability":
-        return probabilityPng(prediction.probability, height, width);
-      default:
-        throw new InputError(
-          "A file's format must be mask, cutout, probability, index or coco. " +
-            `Received ${String(format).slice(0, 40)}.`,
-        );
-    }
+  async file(format, what = {}) {
+    const { photograph, prediction } = this.#predictor;
+    const { masks = null, object = 0 } = what;
+    const known = {
+      mask: masks === null ? (prediction?.mask ?? null) : masks[object],
+      probability: () => (masks === null && prediction?.probability) || null,
+      masks: () => masks ?? this.#masks(),
+    };
+    return fileOf(format, photograph, known, what);
   }
 
   #checkIndex(index) {
@@ -216,18 +199,13 @@ export class Workspace {
     return prediction && runLengths(prediction.mask, height, width);
   }
 
-  /** One mask per object; empty ones where nothing was clicked. */
+  /** One mask per object, [height, width] of 0 and 1; empty ones where nothing was clicked. */
   #masks() {
     const { height, width } = this.#predictor.imageSize;
     const masks = this.#objects.map(({ counts }, i) => {
       if (i === this.#present) counts = this.#presentCounts();
       return maskOfRunLengths(counts ?? [height * width], height, width);
     });
-    if (!masks.some((mask) => mask.includes(1))) {
-      throw new InputError("There is no mask to save yet. Click an object first.");
-    }
-    // An object that is still empty at the end has just been started, and is none yet.
-    while (!masks.at(-1).includes(1)) masks.pop();
     return masks;
   }
 
