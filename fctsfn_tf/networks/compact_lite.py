@@ -15,12 +15,14 @@ Source of candidates and predicted IoU: Segment Anything (Kirillov et al. 2023),
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers, ops
 
+from fctsfn_tf.networks.click_network import ClickNetwork, builder, input_size
 from fctsfn_tf.networks.compact import (
     BATCH_NORM_MOMENTUM,
     _conv_norm_relu,
