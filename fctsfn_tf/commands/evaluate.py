@@ -107,6 +107,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="let a network that predicts its IoU look at N crops around the first click, too",
     )
     group.add_argument(
+        "--keep-far",
+        action=argparse.BooleanOptionalAction,
+        help="let a further click keep, away from it, the answer of which the network was surer, or "
+        "not, whatever the preset says",
+    )
+    group.add_argument(
         "--flip", action="store_true", help="average with the answer for the mirrored photograph"
     )
     shared.add_engine_argument(group)
@@ -178,6 +184,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
             arguments.look_again,
             arguments.engine,
             arguments.look_closer,
+            arguments.keep_far,
         ),
         protocol,
         data=arguments.dataset or arguments.data.resolve().name,

@@ -42,6 +42,8 @@ class Segmenter:
         engine: what runs the network, see `preset_engine.load_engine`.
         look_closer: at how many crops around the first click the network looks; None for what the
             preset says.
+        keep_far: whether a further click keeps, away from it, the surer answer; None for what the
+            preset says.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Segmenter:
     look_again: int | None = None
     engine: str | None = None
     look_closer: int | None = None
+    keep_far: bool | None = None
 
     @property
     def is_classical(self) -> bool:
@@ -77,6 +80,7 @@ class Segmenter:
             "zoom_in": self.zoom_in,
             "look_again": self.look_again,
             "look_closer": self.look_closer,
+            "keep_far": self.keep_far,
         }
         given = {key: value for key, value in asked.items() if value is not None}
         config = replace(config, **given)
@@ -87,6 +91,8 @@ class Segmenter:
             name += f", {1 + config.look_again} looks"
         if config.look_closer:
             name += f", {config.look_closer} crops"
+        if config.keep_far:
+            name += ", keeps far"
         segment = PredictorSegment(Predictor(engine, config))
         if not self.is_flipped:
             return name, segment
@@ -94,9 +100,11 @@ class Segmenter:
         return f"{name}, flipped", FlippedSegment(segment, mirrored)
 
     def _classical(self) -> tuple[str, Segment]:
-        if self.zoom_in or self.is_flipped or self.look_again or self.look_closer:
+        asked = (self.zoom_in, self.is_flipped, self.look_again, self.look_closer, self.keep_far)
+        if any(asked):
             raise InputError(
-                "Zoom-in, flip and looking again or closer are for networks. Leave them out. "
+                "Zoom-in, flip, looking again or closer and keeping are for networks. Leave them "
+                "out. "
                 f"Received {self.name}."
             )
         # A library that is not installed is named at once, not object by object.

@@ -99,8 +99,10 @@ def test_zoom_in_and_flip_are_switches_and_stand_in_the_name(made):
     name, segment = Segmenter("compact", look_again=0, look_closer=3).build()
     assert name.endswith(", zoom-in, 3 crops")
     assert made[3].settings[1].look_closer == 3
+    assert Segmenter("compact", keep_far=True).build()[0].endswith(", zoom-in, keeps far")
+    assert made[4].settings[1].keep_far
     assert Segmenter("compact", engine="keras").build()[0] == "compact@abababababab, zoom-in"
-    assert [stub.settings[0] for stub in made] == [None, None, None, None, "keras"]
+    assert [stub.settings[0] for stub in made] == [None, None, None, None, None, "keras"]
 
 
 def test_a_classical_method_by_name():
