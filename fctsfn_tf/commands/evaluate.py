@@ -109,8 +109,8 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--keep-far",
         action=argparse.BooleanOptionalAction,
-        help="let a further click keep, away from it, the answer of which the network was surer, or "
-        "not, whatever the preset says",
+        help="let a further click keep, away from it, the answer of which the network was surer, "
+        "or not, whatever the preset says",
     )
     group.add_argument(
         "--flip", action="store_true", help="average with the answer for the mirrored photograph"

@@ -114,6 +114,7 @@ def test_a_classical_method_by_name():
         {"is_flipped": True},
         {"look_again": 1},
         {"look_closer": 1},
+        {"keep_far": True},
     ):
         with pytest.raises(InputError, match="for networks"):
             replace(segmenter, **settings).build()
