@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from fctsfn_tf.clicks.click import Click, ClickHistory, clicks_from_points
+from fctsfn_tf.clicks.click import (
+    Click,
+    ClickHistory,
+    clicks_from_points,
+    latest_of_pixels,
+)
 from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.graph_cut import graph_cut
@@ -121,6 +126,11 @@ class _State:
     meanings: tuple[Meaning, ...] = ()
     encode_seconds: float = 0.0
     click_seconds: float = 0.0
+
+    @property
+    def all_meanings(self) -> tuple[Meaning, ...]:
+        """The one that is shown first; none where there are no others."""
+        return (Meaning(self.layers, self.predicted_iou), *self.meanings) if self.meanings else ()
 
 
 class Predictor:
@@ -444,15 +454,21 @@ class Predictor:
         layers, encode_seconds = self._states[len(self._history)].layers, 0.0
         known = None if self._prediction is None else self._prediction.probability
         is_further = known is not None and self.config.keep_far
+        counting = latest_of_pixels(clicks)
         meanings: Sequence[Meaning] = ()
-        for _ in range(1 + self.config.look_again if known is None else 1):
-            if known is None and self._engine.num_candidates:
-                meanings, seconds = first_look(self._photograph, self._engine, click, self.config)
-                layers = meanings[0].layers
-            else:
-                layers, seconds = self._looked_at(clicks, layers, known, is_further)
-            encode_seconds += seconds
+        if before := self._before(clicks, counting):
+            layers, meanings = before.layers, before.all_meanings
             known = rendered(layers, clicks, *self.image_size, self._mask)
+        else:
+            for _ in range(1 + self.config.look_again if known is None else 1):
+                if known is None and self._engine.num_candidates:
+                    photograph, engine = self._photograph, self._engine
+                    meanings, seconds = first_look(photograph, engine, click, self.config)
+                    layers = meanings[0].layers
+                else:
+                    layers, seconds = self._looked_at(counting, layers, known, is_further)
+                encode_seconds += seconds
+                known = rendered(layers, clicks, *self.image_size, self._mask)
         click_seconds = time.perf_counter() - started - encode_seconds
         predicted_iou = meanings[0].predicted_iou if meanings else 0.0
 
@@ -464,6 +480,17 @@ class Predictor:
         self._states.append(state)
         self._prediction = self._prediction_of(known, clicks, state)
         return self._prediction
+
+    def _before(self, clicks: tuple[Click, ...], counting: tuple[Click, ...]) -> _State | None:
+        """What the clicks that count led to before, if the latest takes back one on its pixel."""
+        *earlier, latest = clicks
+        on_it = [click for click in earlier if click.pixel == latest.pixel]
+        if not on_it or on_it[-1].is_positive == latest.is_positive:
+            return None
+        for count in range(1, len(clicks)):
+            if {*latest_of_pixels(clicks[:count])} == {*counting}:
+                return self._states[count]
+        return None
 
     def _looked_at(
         self,

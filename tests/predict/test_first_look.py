@@ -39,7 +39,7 @@ class RingEngine(Engine):
     def answers(self, features, click_maps):
         rows, cols = np.nonzero(click_maps[..., 0])
         masks = np.full((4, *click_maps.shape[:2]), -9.0, np.float32)
-        for mask, half in zip(masks, (10, 20, 5, 10), strict=True):
+        for mask, half in zip(masks, (10, 20, 5, 10) if len(rows) else (), strict=False):
             row, col = int(rows.mean()), int(cols.mean())
             mask[max(0, row - half) : row + half, max(0, col - half) : col + half] = 9.0
         ious = np.array([0.0, 1.0, -1.0, 0.5], np.float32)
@@ -126,3 +126,14 @@ def test_a_choice_holds_for_undo_and_ends_the_chance_to_redo():
 def test_without_an_image_nothing_can_be_chosen():
     with pytest.raises(InputError, match="no image"):
         Predictor(RingEngine(), CONFIG).choose(0)
+
+
+def test_a_first_click_that_comes_back_has_its_candidates_again():
+    predictor = Predictor(RingEngine(), CONFIG)
+    predictor.set_image(photograph())
+    first = predictor.add_click(x=150, y=100, label=1)
+    assert predictor.add_click(x=150, y=100, label=0).candidates == ()
+    again = predictor.add_click(x=150, y=100, label=1)
+    np.testing.assert_array_equal(again.mask, first.mask)
+    found, expected = ([one.predicted_iou for one in both.candidates] for both in (again, first))
+    assert found == expected
