@@ -106,6 +106,15 @@ def clicks_from_points(
     ]
 
 
+def latest_of_pixels(clicks: Iterable[Click]) -> tuple[Click, ...]:
+    """The clicks that count, oldest first: of several on one pixel the latest."""
+    latest: dict[tuple[int, int], Click] = {}
+    for click in clicks:
+        latest.pop(click.pixel, None)
+        latest[click.pixel] = click
+    return tuple(latest.values())
+
+
 class ClickHistory:
     """Clicks in the order in which they were made, with undo and redo."""
 

@@ -101,6 +101,18 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="let the network look N times more after the first click, whatever the preset says",
     )
     group.add_argument(
+        "--look-closer",
+        type=shared.count,
+        metavar="N",
+        help="let a network that predicts its IoU look at N crops around the first click, too",
+    )
+    group.add_argument(
+        "--keep-far",
+        action=argparse.BooleanOptionalAction,
+        help="let a further click keep, away from it, the answer of which the network was surer, "
+        "or not, whatever the preset says",
+    )
+    group.add_argument(
         "--flip", action="store_true", help="average with the answer for the mirrored photograph"
     )
     shared.add_engine_argument(group)
@@ -171,6 +183,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
             arguments.flip,
             arguments.look_again,
             arguments.engine,
+            arguments.look_closer,
+            arguments.keep_far,
         ),
         protocol,
         data=arguments.dataset or arguments.data.resolve().name,

@@ -30,7 +30,8 @@ PAPER_NETWORKS = {
 }
 EPILOG = """\
 What is trained:
-  compact      the compact network on MobileNetV2: previous mask, clicks on its own errors
+  compact      the compact network on MobileNetV2, or EfficientNet-Lite2 with --backbone: previous
+               mask, clicks on its own errors
   fctsfn       the paper's network: tslfn, then msrn
   tslfn        the paper's TSLFN, 32s, 16s, 8s, one after the other
   msrn         the paper's MSRN on a TSLFN that is there already (--tslfn)
@@ -72,8 +73,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     network.add_argument(
         "--weights",
         metavar="imagenet|FILE",
-        help="to start from: MobileNetV2's for compact (default: imagenet), VGG16's for the "
-        "paper's networks (default: random)",
+        help="to start from: the backbone's for compact (default: imagenet, but for "
+        "EfficientNet-Lite2 a file), VGG16's for the paper's networks (default: random)",
+    )
+    network.add_argument(
+        "--backbone",
+        choices=("mobilenet_v2", "efficientnet_lite2"),
+        help="compact: default mobilenet_v2",
     )
     network.add_argument(
         "--start", metavar="PRESET", help="compact: a trained network to go on from, with new masks"
@@ -159,6 +165,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--learning-rate", type=_numbers, metavar="A[,B]", help="one, or one for each stage"
     )
     recipe.add_argument(
+        "--backbone-factor",
+        type=float,
+        metavar="F",
+        help="compact: learning rate of the backbone over that of the rest; 0 to leave it as it is",
+    )
+    recipe.add_argument(
         "--view",
         type=_view,
         metavar="HxWxB",
@@ -201,6 +213,11 @@ def _run_train(arguments: argparse.Namespace) -> int:
             "Give --start PRESET with compact, and without --weights: a preset brings its own. "
             f"Received {arguments.what} with --weights {arguments.weights}."
         )
+    if arguments.backbone and arguments.start:
+        raise InputError(
+            "Give --start PRESET without --backbone: a preset has one. "
+            f"Received --backbone {arguments.backbone}."
+        )
     shared.import_quietly()
     compute_alike()
     from fctsfn_tf.predict.presets import load_preset
@@ -227,6 +244,8 @@ def _check_options(arguments: argparse.Namespace) -> None:
         "depth": ("tslfn",),
         "fc_filters": (*strided, "fctsfn"),
         "recipe": tuple(PAPER_NETWORKS),
+        "backbone": ("compact",),
+        "backbone_factor": ("compact",),
     }
     for name, networks in uses.items():
         value = getattr(arguments, name)
@@ -243,14 +262,21 @@ def _train_compact(
     start: keras.Model | None,
     should_stop: Callable[[], bool],
 ) -> None:
-    from fctsfn_tf.training.recipes import CompactRecipe
-    from fctsfn_tf.training.stages import train_compact
+    from fctsfn_tf.training.recipes import CompactLiteRecipe, CompactRecipe
+    from fctsfn_tf.training.stages import BACKBONES, train_compact
 
-    (recipe,) = _changed([CompactRecipe()], arguments)
+    backbone = arguments.backbone or BACKBONES[0]
+    if start is not None:
+        backbone = BACKBONES[len(start.outputs) > 1]
+    recipe = CompactLiteRecipe() if backbone == BACKBONES[1] else CompactRecipe()
+    if arguments.backbone_factor is not None:
+        recipe = replace(recipe, backbone_factor=arguments.backbone_factor)
+    (recipe,) = _changed([recipe], arguments)
     train_compact(
         data,
         arguments.output,
         recipe=recipe,
+        backbone=backbone,
         weights=arguments.weights or "imagenet",
         start=start,
         alpha=arguments.alpha,

@@ -40,6 +40,10 @@ class Segmenter:
         look_again: how often the network looks again after the first click; None for what the
             preset says.
         engine: what runs the network, see `preset_engine.load_engine`.
+        look_closer: at how many crops around the first click the network looks; None for what the
+            preset says.
+        keep_far: whether a further click keeps, away from it, the surer answer; None for what the
+            preset says.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Segmenter:
     is_flipped: bool = False
     look_again: int | None = None
     engine: str | None = None
+    look_closer: int | None = None
+    keep_far: bool | None = None
 
     @property
     def is_classical(self) -> bool:
@@ -70,7 +76,12 @@ class Segmenter:
         engine, config = load_engine(self.name, self.engine)
         # The protocol says how the probability becomes a mask.
         config = replace(config, graph_cut=False)
-        asked = {"zoom_in": self.zoom_in, "look_again": self.look_again}
+        asked = {
+            "zoom_in": self.zoom_in,
+            "look_again": self.look_again,
+            "look_closer": self.look_closer,
+            "keep_far": self.keep_far,
+        }
         given = {key: value for key, value in asked.items() if value is not None}
         config = replace(config, **given)
         # A preset that was trained further keeps its name: the digest tells them apart.
@@ -78,6 +89,10 @@ class Segmenter:
         name += f", {'' if config.zoom_in else 'no '}zoom-in"
         if config.look_again:
             name += f", {1 + config.look_again} looks"
+        if config.look_closer:
+            name += f", {config.look_closer} crops"
+        if config.keep_far:
+            name += ", keeps far"
         segment = PredictorSegment(Predictor(engine, config))
         if not self.is_flipped:
             return name, segment
@@ -85,9 +100,11 @@ class Segmenter:
         return f"{name}, flipped", FlippedSegment(segment, mirrored)
 
     def _classical(self) -> tuple[str, Segment]:
-        if self.zoom_in or self.is_flipped or self.look_again:
+        asked = (self.zoom_in, self.is_flipped, self.look_again, self.look_closer, self.keep_far)
+        if any(asked):
             raise InputError(
-                "Zoom-in, flip and looking again are for networks. Leave them out. "
+                "Zoom-in, flip, looking again or closer and keeping are for networks. Leave them "
+                "out. "
                 f"Received {self.name}."
             )
         # A library that is not installed is named at once, not object by object.

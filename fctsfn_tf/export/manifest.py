@@ -11,7 +11,7 @@ from fctsfn_tf import __version__
 from fctsfn_tf.clicks.click_maps import DISK_RADIUS, TRUNCATION
 from fctsfn_tf.export.parts import FORMATS
 from fctsfn_tf.files import sha256_of
-from fctsfn_tf.networks.parts import Parts
+from fctsfn_tf.networks.parts import CLICK_OUTPUTS, Parts
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.preset_files import PresetFacts
 from fctsfn_tf.predict.views import CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE
@@ -53,6 +53,7 @@ def manifest_of(
             "features": list(parts.features),
             "click_maps": "click_maps",
             "logits": "logits",
+            **{name: name for name in CLICK_OUTPUTS[1:] if name in parts.click.output},
         },
     }
 

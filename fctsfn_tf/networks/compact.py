@@ -21,6 +21,7 @@ import keras
 from keras import layers, ops
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks import efficientnet_lite
 from fctsfn_tf.networks.click_network import ClickNetwork, builder, input_size
 from fctsfn_tf.networks.encode_once import IMAGE_FEATURES_PREFIX
 from fctsfn_tf.networks.layers import BilinearUpsampling, CropLike, PadToMultiple
@@ -186,20 +187,20 @@ def compact_network(
 
 
 def freeze_backbone(network: keras.Model) -> None:
-    """Let everything learn but MobileNetV2, whose BatchNorm then stays in inference mode as well.
+    """Let everything learn but the backbone, whose BatchNorm then stays in inference mode as well.
 
     Args:
-        network: of `compact_network`; compile it afterwards.
+        network: of `compact_network` or `compact_lite_network`; compile it afterwards.
     """
     for layer in network.layers:
         layer.trainable = not is_backbone(layer)
 
 
 def freeze_backbone_norm(network: keras.Model) -> None:
-    """Let everything learn but MobileNetV2's BatchNorm, which stays in inference mode.
+    """Let everything learn but the backbone's BatchNorm, which stays in inference mode.
 
     Args:
-        network: of `compact_network`; compile it afterwards.
+        network: of `compact_network` or `compact_lite_network`; compile it afterwards.
     """
     for layer in network.layers:
         is_norm = isinstance(layer, layers.BatchNormalization)
@@ -207,8 +208,9 @@ def freeze_backbone_norm(network: keras.Model) -> None:
 
 
 def is_backbone(layer: layers.Layer) -> bool:
-    """Whether a layer of a compact network belongs to MobileNetV2."""
-    return layer.name.startswith(("Conv1", "bn_Conv1", "expanded_conv_", "block_"))
+    """Whether a layer of a compact network belongs to MobileNetV2 or EfficientNet-Lite2."""
+    names = ("Conv1", "bn_Conv1", "expanded_conv_", "block_", efficientnet_lite.PREFIX)
+    return layer.name.startswith(names)
 
 
 def _mobilenet_v2(image: Any, weights: str | Path | None, alpha: float) -> list:

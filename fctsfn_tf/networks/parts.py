@@ -13,13 +13,18 @@ import keras
 from fctsfn_tf.networks.encode_once import split
 from fctsfn_tf.networks.folding import fold
 
+# What a click part gives, in the order of the outputs; most networks have the first alone.
+CLICK_OUTPUTS = ("logits", "candidates", "predicted_iou")
+
 
 class Parts(NamedTuple):
     """A network ready for export; inputs and outputs are dictionaries by name.
 
     Attributes:
         image: {"image": (1, H, W, 3)} → {name: features}.
-        click: {name: features, "click_maps": (1, H, W, C)} → {"logits": (1, H, W, 1)}.
+        click: {name: features, "click_maps": (1, H, W, C)} → {"logits": (1, H, W, 1)}, and of a
+            network that has them also "candidates" (1, H, W, n) and "predicted_iou" (1, 1 + n),
+            logits all of them.
         features: the names in the order of `encode_once.split`.
     """
 
@@ -43,7 +48,7 @@ def export_parts(model: keras.Model) -> Parts:
     )
     click = keras.Model(
         dict(zip(names, click_part.inputs, strict=True)),
-        {"logits": click_part.outputs[0]},
+        dict(zip(CLICK_OUTPUTS, click_part.outputs, strict=False)),
         name="click_part",
     )
     return Parts(image, click, tuple(features))

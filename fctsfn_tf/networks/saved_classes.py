@@ -30,6 +30,7 @@ CLASSES = {
     "networks.click_network": ("ClickNetwork",),
     "networks.encode_once": ("ImagePart",),
     "networks.compact": ("ClickAttention",),
+    "networks.compact_lite": ("ClickPrototypes", "ClickResemblance", "MaskStatistics"),
     "training.losses": (
         "AuxiliaryLoss",
         "NormalizedFocalAndIoULoss",

@@ -29,6 +29,11 @@ class PredictorConfig:
         look_again: how often the network looks again after the first click on an object, at the
             same click and its own answer, zoomed in where that helps: nothing but the click is
             known when it looks first. For networks that read the previous probability or zoom in.
+        look_closer: at how many crops around the first click the network looks beside the whole
+            photograph, each finer than the one before (`views.closer_views`); the answer with the
+            highest predicted IoU counts. For networks that predict it, others do without.
+        keep_far: True to keep, where a further click makes the network change its mind away from
+            the click, the answer of which it was surer; see `merging`.
 
     Sources: threshold, expansion, least size and IoU are RITM's test-time settings
     (`ZoomIn(skip_clicks=1, target_size=400, min_crop_size=200, recompute_thresh_iou=0.5,
@@ -50,6 +55,8 @@ class PredictorConfig:
     zoom_min_gain: float = 1.25
     look_again: int = 0
     enlarge: bool = True
+    look_closer: int = 0
+    keep_far: bool = False
 
     def __post_init__(self) -> None:
         if self.click_encoding not in CLICK_ENCODINGS:
@@ -57,7 +64,7 @@ class PredictorConfig:
                 f"`click_encoding` must be one of {', '.join(CLICK_ENCODINGS)}. Take the one the "
                 f"network was trained with. Received {self.click_encoding!r}."
             )
-        for name in ("enlarge", "graph_cut", "zoom_in"):
+        for name in ("enlarge", "graph_cut", "zoom_in", "keep_far"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(
                     f"`{name}` must be True or False. Received {getattr(self, name)!r}."
@@ -69,6 +76,7 @@ class PredictorConfig:
         _check_range("zoom_keep_iou", self.zoom_keep_iou, 0, 1)
         _check_range("zoom_min_gain", self.zoom_min_gain, 1, 100)
         _check_range("look_again", self.look_again, 0, 5, whole=True)
+        _check_range("look_closer", self.look_closer, 0, 10, whole=True)
 
 
 def _check_range(name: str, value: float, least: float, most: float, whole: bool = False) -> None:

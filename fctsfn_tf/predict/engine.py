@@ -22,10 +22,13 @@ class Engine(ABC):
     Attributes:
         name: of the network, for messages.
         num_click_maps: channels C of the click maps that the network reads.
+        num_candidates: masks n that it gives beside its answer for what a first click may have
+            meant; with them comes a predicted IoU. 0 for networks that have neither.
     """
 
     name: str
     num_click_maps: int
+    num_candidates: int = 0
 
     @abstractmethod
     def encode(self, image: np.ndarray) -> Any:
@@ -43,6 +46,18 @@ class Engine(ABC):
             features: what `encode` returned for an image of that size.
             click_maps: (height, width, C) float32; see "Conventions" in docs/architecture.md.
         """
+
+    def answers(self, features: Any, click_maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The click part of a network with candidates: the answer first, then the candidates.
+
+        Args:
+            features, click_maps: see `click`.
+
+        Returns:
+            Logits (1 + n, height, width), and the logits of the IoU that each of them is expected
+            to have with all of the object, (1 + n,).
+        """
+        raise NotImplementedError(f"'{self.name}' has no candidates.")
 
     def __deepcopy__(self, memo: dict) -> Engine:
         return self

@@ -36,6 +36,8 @@ class KerasEngine(Engine):
             )
         self.name = model.name
         self.num_click_maps = named_inputs(model)["click_maps"].shape[-1]
+        if len(model.outputs) > 1:
+            self.num_candidates = model.outputs[1].shape[-1]
 
     def encode(self, image: np.ndarray) -> list:
         """See `Engine.encode`; the features are tensors of the backend, on its device."""
@@ -49,9 +51,22 @@ class KerasEngine(Engine):
 
     def click(self, features: list, click_maps: np.ndarray) -> np.ndarray:
         """See `Engine.click`."""
-        self._check_process()
-        logits = self._click_part([*features, ops.convert_to_tensor(click_maps[None])])
+        logits, *_ = self._outputs(features, click_maps)
         return ops.convert_to_numpy(logits)[0, :, :, 0]
+
+    def answers(self, features: list, click_maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine.answers`."""
+        if not self.num_candidates:
+            return super().answers(features, click_maps)
+        logits, candidates, predicted_iou = self._outputs(features, click_maps)
+        masks = np.concatenate([ops.convert_to_numpy(x)[0] for x in (logits, candidates)], axis=-1)
+        return masks.transpose(2, 0, 1), ops.convert_to_numpy(predicted_iou)[0]
+
+    def _outputs(self, features: list, click_maps: np.ndarray) -> list:
+        self._check_process()
+        inputs = [*features, ops.convert_to_tensor(click_maps[None])]
+        # Keras returns a list of one output as that output.
+        return keras.tree.flatten(self._click_part(inputs))
 
     def __reduce__(self) -> tuple:
         """The network is copied; what was compiled is compiled again."""

@@ -44,7 +44,10 @@ class LitertEngine(Engine):
         try:
             self.num_click_maps = self._click_part.channels_of("click_maps")
             features = self.encode(np.zeros((side, side, 3), np.float32))
-            self.click(features, np.zeros((side, side, self.num_click_maps), np.float32))
+            maps = np.zeros((1, side, side, self.num_click_maps), np.float32)
+            outputs = self._click_part(**features, click_maps=maps)
+            if "candidates" in outputs:
+                self.num_candidates = outputs["candidates"].shape[-1]
         except (KeyError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise InputError(
@@ -59,6 +62,16 @@ class LitertEngine(Engine):
     def click(self, features: dict[str, np.ndarray], click_maps: np.ndarray) -> np.ndarray:
         """See `Engine.click`."""
         return self._click_part(**features, click_maps=click_maps[None])["logits"][0, :, :, 0]
+
+    def answers(
+        self, features: dict[str, np.ndarray], click_maps: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine.answers`."""
+        if not self.num_candidates:
+            return super().answers(features, click_maps)
+        outputs = self._click_part(**features, click_maps=click_maps[None])
+        masks = np.concatenate([outputs["logits"][0], outputs["candidates"][0]], axis=-1)
+        return masks.transpose(2, 0, 1), outputs["predicted_iou"][0]
 
 
 class _Part:

@@ -6,14 +6,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from fctsfn_tf.clicks.click import Click, ClickHistory, clicks_from_points
+from fctsfn_tf.clicks.click import (
+    Click,
+    ClickHistory,
+    clicks_from_points,
+    latest_of_pixels,
+)
 from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.graph_cut import graph_cut
@@ -23,6 +28,8 @@ from fctsfn_tf.images.minimum_cut import check_installed
 from fctsfn_tf.predict.answer_layers import Layer, on_top, previous_in, probability_of, rendered
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.engine import Engine
+from fctsfn_tf.predict.first_look import Meaning, first_look
+from fctsfn_tf.predict.merging import merged
 from fctsfn_tf.predict.photograph import Photograph
 from fctsfn_tf.predict.preset_engine import load_engine
 from fctsfn_tf.predict.preset_files import DEFAULT_PRESET
@@ -48,6 +55,28 @@ def _one_at_a_time(method: _Method) -> _Method:
 
 
 @dataclass(frozen=True, eq=False)
+class Candidate:
+    """A mask that a first click may have meant; it is made when it is first asked for.
+
+    Attributes:
+        predicted_iou: the IoU that the network expects with the object that was meant, in [0, 1].
+    """
+
+    predicted_iou: float
+    _meaning: Meaning = field(repr=False)
+    _clicks: tuple[Click, ...] = field(repr=False)
+    _size: tuple[int, int] = field(repr=False)
+    _threshold: float = field(repr=False)
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool, read-only; by the threshold, also where the answer is cut by a graph cut."""
+        mask = rendered(self._meaning.layers, self._clicks, *self._size, None) > self._threshold
+        mask.setflags(write=False)
+        return mask
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What is known of the object after a click; the arrays are read-only.
 
@@ -60,12 +89,15 @@ class Prediction:
             compilation.
         click_seconds: spent on everything else that this click needed, but for the mask, which is
             made when it is first asked for.
+        candidates: after a first click, what else it may have meant, the best first; empty for
+            networks without candidates. `Predictor.choose` takes one of them instead.
     """
 
     probability: np.ndarray
     _mask: np.ndarray | Callable[[], np.ndarray] = field(repr=False)
     encode_seconds: float
     click_seconds: float
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def mask(self) -> np.ndarray:
@@ -86,11 +118,19 @@ class _State:
     """All that one click left behind, at the network's size: undo and redo rebuild the rest.
 
     `layers` lie on top of each other, the latest last; none is hidden by a later one.
+    `meanings` are what else the click may have meant.
     """
 
     layers: tuple[Layer, ...] = ()
+    predicted_iou: float = 0.0
+    meanings: tuple[Meaning, ...] = ()
     encode_seconds: float = 0.0
     click_seconds: float = 0.0
+
+    @property
+    def all_meanings(self) -> tuple[Meaning, ...]:
+        """The one that is shown first; none where there are no others."""
+        return (Meaning(self.layers, self.predicted_iou), *self.meanings) if self.meanings else ()
 
 
 class Predictor:
@@ -299,6 +339,40 @@ class Predictor:
         return self._add(click)
 
     @_one_at_a_time
+    def choose(self, number: int) -> Prediction:
+        """The result with another of the present prediction's `candidates`, which changes places
+        with what was shown; further clicks go on from there.
+
+        Args:
+            number: its place among them, from 0.
+
+        Raises:
+            InputError: no image, or no such candidate: there are some after a first click alone.
+        """
+        self._need_image()
+        state = self._states[len(self._history)]
+        if not 0 <= number < len(state.meanings):
+            raise InputError(
+                "A candidate must be one of the present prediction's. There are some after the "
+                f"first click, with networks that have them. Received {number} of "
+                f"{len(state.meanings)}."
+            )
+        chosen = state.meanings[number]
+        others = list(state.meanings)
+        others[number] = Meaning(state.layers, state.predicted_iou)
+        state = replace(
+            state,
+            layers=chosen.layers,
+            predicted_iou=chosen.predicted_iou,
+            meanings=tuple(others),
+        )
+        del self._states[len(self._history) :]
+        self._states.append(state)
+        self._history = ClickHistory(self._history.clicks)
+        self._prediction = self._restored()
+        return self._prediction
+
+    @_one_at_a_time
     def undo(self) -> Prediction | None:
         """The result without the latest click, exactly as it was; None if nothing is left.
 
@@ -379,27 +453,57 @@ class Predictor:
         clicks = (*self._history.clicks, click)
         layers, encode_seconds = self._states[len(self._history)].layers, 0.0
         known = None if self._prediction is None else self._prediction.probability
-        for _ in range(1 + self.config.look_again if known is None else 1):
-            layers, seconds = self._looked_at(clicks, layers, known)
-            encode_seconds += seconds
+        is_further = known is not None and self.config.keep_far
+        counting = latest_of_pixels(clicks)
+        meanings: Sequence[Meaning] = ()
+        if before := self._before(clicks, counting):
+            layers, meanings = before.layers, before.all_meanings
             known = rendered(layers, clicks, *self.image_size, self._mask)
+        else:
+            for _ in range(1 + self.config.look_again if known is None else 1):
+                if known is None and self._engine.num_candidates:
+                    photograph, engine = self._photograph, self._engine
+                    meanings, seconds = first_look(photograph, engine, click, self.config)
+                    layers = meanings[0].layers
+                else:
+                    layers, seconds = self._looked_at(counting, layers, known, is_further)
+                encode_seconds += seconds
+                known = rendered(layers, clicks, *self.image_size, self._mask)
         click_seconds = time.perf_counter() - started - encode_seconds
+        predicted_iou = meanings[0].predicted_iou if meanings else 0.0
 
         encode_seconds += self._unreported_seconds
         self._unreported_seconds = 0.0
         self._history.add(click)
         del self._states[len(clicks) :]
-        self._states.append(_State(layers, encode_seconds, click_seconds))
-        self._prediction = self._prediction_of(known, clicks, self._states[-1])
+        state = _State(layers, predicted_iou, tuple(meanings[1:]), encode_seconds, click_seconds)
+        self._states.append(state)
+        self._prediction = self._prediction_of(known, clicks, state)
         return self._prediction
 
+    def _before(self, clicks: tuple[Click, ...], counting: tuple[Click, ...]) -> _State | None:
+        """What the clicks that count led to before, if the latest takes back one on its pixel."""
+        *earlier, latest = clicks
+        on_it = [click for click in earlier if click.pixel == latest.pixel]
+        if not on_it or on_it[-1].is_positive == latest.is_positive:
+            return None
+        for count in range(1, len(clicks)):
+            if {*latest_of_pixels(clicks[:count])} == {*counting}:
+                return self._states[count]
+        return None
+
     def _looked_at(
-        self, clicks: tuple[Click, ...], layers: tuple[Layer, ...], known: np.ndarray | None
+        self,
+        clicks: tuple[Click, ...],
+        layers: tuple[Layer, ...],
+        known: np.ndarray | None,
+        keeps_far: bool,
     ) -> tuple[tuple[Layer, ...], float]:
         """The layers with the network's next answer on top, and the seconds that encoding took.
 
         Args:
             known: (H, W), the probability so far, of which `layers` are the answers; or None.
+            keeps_far: whether it is merged with what is known, see `merging`.
         """
         whole = view = self._photograph.whole
         if known is not None:
@@ -409,6 +513,10 @@ class Predictor:
         if is_cut_off(view, answer.probability, *self.image_size):
             # The features of the whole photograph are there, so this costs one more click part.
             answer, _ = self._answer(whole, clicks, layers, known)
+        if keeps_far:
+            before = previous_in(answer.view, layers, known)
+            click = answer.view.click_in(clicks[-1])
+            answer = Layer(answer.view, merged(answer.probability, before, click))
         return on_top(layers, answer), encode_seconds
 
     def _answer(
@@ -429,7 +537,11 @@ class Predictor:
         self, probability: np.ndarray, clicks: tuple[Click, ...], state: _State
     ) -> Prediction:
         mask = partial(_mask_of, probability, clicks, self._photograph, self.config)
-        return Prediction(probability, mask, state.encode_seconds, state.click_seconds)
+        candidates = tuple(
+            Candidate(one.predicted_iou, one, clicks, self.image_size, self.config.threshold)
+            for one in state.meanings
+        )
+        return Prediction(probability, mask, state.encode_seconds, state.click_seconds, candidates)
 
     def _need_image(self) -> Photograph:
         if self._photograph is None:

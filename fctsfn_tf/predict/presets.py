@@ -23,6 +23,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import atomic_write, new_directory, printable, sha256_of
 from fctsfn_tf.networks.click_network import NOT_KEPT
 from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.compact_lite import compact_lite_network
 from fctsfn_tf.networks.encode_once import named_inputs
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 from fctsfn_tf.networks.parts import export_parts, write_part
@@ -46,6 +47,7 @@ from fctsfn_tf.predict.preset_files import (
 # The functions that config.json may name; each returns a network from JSON arguments.
 BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "compact_network": compact_network,
+    "compact_lite_network": compact_lite_network,
     "FCTSFN": FCTSFN,
     "TSLFN": TSLFN,
     "SSFCN": SSFCN,

@@ -157,6 +157,8 @@ def random_view(
     contrast = np.exp(rng.uniform(-config.contrast, config.contrast))
     brightness = rng.uniform(-config.brightness, config.brightness)
     levels = (np.arange(256) - 127.5) * contrast + 127.5 + brightness
+    if config.tint:
+        levels = levels[None, :, None] * np.exp(rng.uniform(-config.tint, config.tint, 3))
     tinted = cv2.LUT(view.sample.image, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
     return replace(view, sample=replace(view.sample, image=tinted))
 
@@ -173,9 +175,15 @@ def _random_affine(
     left, top, box_width, box_height = cv2.boundingRect(gt_mask.astype(np.uint8))
     centre = np.array([left + box_width / 2, top + box_height / 2])
     longer = max(height, width)
-    if rng.random() < config.zoom_probability:
+    kind = rng.random()
+    if kind < config.zoom_probability:
         side = max(box_width, box_height) * rng.uniform(*config.zoom_margin)
         centre = centre + rng.uniform(-0.15, 0.15, 2) * side
+    elif kind < config.zoom_probability + config.crop_probability:
+        side = max(image_height, image_width) * np.exp(rng.uniform(*np.log(config.crop_share)))
+        pixels = np.flatnonzero(gt_mask)
+        row, col = divmod(int(pixels[rng.integers(len(pixels))]), image_width)
+        centre = np.array([col, row]) + rng.uniform(-0.1, 0.1, 2) * side
     else:
         side = max(image_height, image_width) / rng.uniform(*config.scale)
         centre = centre + rng.uniform(-0.4, 0.4, 2) * side

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from fctsfn_tf.data.annotated_images import Sample
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.predict.views import SIDE_MULTIPLE
 from fctsfn_tf.training.augmentation import fitted_size
 from fctsfn_tf.training.clicked_views import MIN_VIEW_PIXELS, ClickedView, clicked_view
 from fctsfn_tf.training.drawing import BatchDrawer, DrawnBatch
 from fctsfn_tf.training.losses import IGNORED
+from fctsfn_tf.training.pasting import can_paste
 from fctsfn_tf.training.photographs import PhotographReader
 from fctsfn_tf.training.recipes import ClickInput
 
@@ -61,6 +63,9 @@ class BatchMaker:
         maps = np.stack([one for view in views for one in view.click_maps])
         target = np.stack([one for view in views for one in view.targets])
         inputs = {"image": image.reshape(-1, *image.shape[2:]), "click_maps": maps}
+        if self._config.hidden_areas:
+            hidden = [one for view in views for one in view.hidden_areas]
+            inputs["hidden_area"] = np.array(hidden, np.float32)
         if self._sample_weight:
             is_ignored = target == IGNORED
             return inputs, np.where(is_ignored, 0, target), np.float32(~is_ignored)
@@ -72,7 +77,8 @@ class BatchMaker:
             samples = self._reader.read(number)
             if samples:
                 size = self._size(samples[0].image.shape, drawn, index)
-                if view := clicked_view(samples, *size, self._config, drawn.rng):
+                pasted = self._pasted(drawn)
+                if view := clicked_view(samples, *size, self._config, drawn.rng, pasted):
                     return view
             number = self._drawer.another(drawn.rng)
         raise InputError(
@@ -91,3 +97,12 @@ class BatchMaker:
             # one is as large as this.
             return drawn.height + SIDE_MULTIPLE, drawn.width + SIDE_MULTIPLE
         return fitted_size(*shape[:2], drawn.height, drawn.width)
+
+    def _pasted(self, drawn: DrawnBatch) -> Sample | None:
+        """An object of another photograph, as often as the configuration says and one is found."""
+        if not drawn.rng.random() < self._config.paste_probability:
+            return None
+        whole = [
+            one for one in self._reader.read(self._drawer.another(drawn.rng)) if can_paste(one)
+        ]
+        return whole[drawn.rng.integers(len(whole))] if whole else None

@@ -13,11 +13,14 @@ from fctsfn_tf.data.annotated_images import Sample
 from fctsfn_tf.evaluation.robot_user import jittered
 from fctsfn_tf.training.augmentation import TrainingView, training_view
 from fctsfn_tf.training.losses import IGNORED
+from fctsfn_tf.training.pasting import with_pasted
 from fctsfn_tf.training.recipes import ClickInput, PaperClicksConfig
 from fctsfn_tf.training.simulation import error_click, imperfect_mask, initial_clicks, paper_clicks
 
 # An object must show at least this many pixels in a view to be clicked.
 MIN_VIEW_PIXELS = 100
+# Of an object that is wholly seen, resampling may take or add this share.
+ROUNDING_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class ClickedView:
         image: (H, W, 3) uint8 RGB.
         click_maps: (H, W, C) float32 for each clicked object, see `click_dataset`.
         targets: (H, W, 1) float32 for each of them: 1, 0 or `losses.IGNORED`.
+        hidden_areas: pixels of the view's scale that each of them has outside of the view.
     """
 
     image: np.ndarray
     click_maps: list[np.ndarray]
     targets: list[np.ndarray]
+    hidden_areas: list[float]
 
 
 def clicked_view(
@@ -41,31 +46,40 @@ def clicked_view(
     width: int,
     config: ClickInput,
     rng: np.random.Generator,
+    pasted: Sample | None = None,
 ) -> ClickedView | None:
     """A view of (height, width) pixels with `config.objects_per_image` clicked objects.
 
     Args:
         samples: all objects of one photograph that may be clicked.
+        pasted: an object of another photograph to be pasted into the view; only with
+            `SimulationConfig`.
 
     Returns:
         None where the view shows nothing to click.
     """
-    areas = np.array([np.count_nonzero(sample.gt_mask) for sample in samples], np.float64)
-    share = areas**config.area_exponent
-    sample = samples[rng.choice(len(samples), p=share / share.sum())]
+    sample = samples[_drawn_by_area([sample.gt_mask for sample in samples], config, rng)]
     originals = (sample.gt_mask, *sample.other_masks)
-    is_alone = config.objects_per_image == 1
+    is_alone = config.objects_per_image == 1 and pasted is None
     if is_alone and config.merge_probability == 0:
         sample = replace(sample, other_masks=())  # nobody asks where they are in the view
     view = training_view(sample, height, width, config.augmentation, rng)
-    seen = (view.sample.gt_mask, *view.sample.other_masks)
+    seen = [view.sample.gt_mask, *view.sample.other_masks]
+    hidden = [_hidden_area(*masks, view.matrix) for masks in zip(originals, seen, strict=False)]
+    if pasted is not None:
+        view, seen, hidden_pasted = with_pasted(view, pasted, rng)
+        hidden.append(hidden_pasted)
+        originals = seen  # clicks are drawn in the view
     candidates = seen[:1] if is_alone else seen
     visible = [k for k, mask in enumerate(candidates) if np.count_nonzero(mask) >= MIN_VIEW_PIXELS]
     if not visible:
         return None
-    clicked = ClickedView(view.sample.image, [], [])
-    for _ in range(config.objects_per_image):
-        asked = {visible[rng.integers(len(visible))]}
+    clicked = ClickedView(view.sample.image, [], [], [])
+    for number in range(config.objects_per_image):
+        asked = {visible[_drawn_by_area([seen[k] for k in visible], config, rng)]}
+        # What was pasted is there to be told from what it lies on.
+        if pasted is not None and number == 0 and len(seen) - 1 in visible:
+            asked = {len(seen) - 1}
         others = [k for k in range(len(seen)) if k not in asked]
         if others and rng.random() < config.merge_probability:
             asked.add(others[rng.integers(len(others))])
@@ -76,7 +90,30 @@ def clicked_view(
         target = seen_mask.astype(np.float32)
         target[view.sample.ignore] = IGNORED
         clicked.targets.append(target[..., None])
+        clicked.hidden_areas.append(sum(hidden[k] for k in asked))
     return clicked
+
+
+def _drawn_by_area(
+    masks: Sequence[np.ndarray], config: ClickInput, rng: np.random.Generator
+) -> int:
+    """The index of a mask, drawn with a probability proportional to a power of its area."""
+    areas = np.array([np.count_nonzero(mask) for mask in masks], np.float64)
+    share = areas**config.area_exponent
+    return int(rng.choice(len(masks), p=share / share.sum()))
+
+
+def _hidden_area(original: np.ndarray, seen: np.ndarray, matrix: np.ndarray) -> float:
+    """How many pixels of the view's scale an object has outside of the view.
+
+    Args:
+        original: (H, W) bool, in the photograph.
+        seen: (height, width) bool, in the view.
+        matrix: of the `TrainingView`.
+    """
+    whole = np.count_nonzero(original) * abs(np.linalg.det(matrix[:, :2]))
+    hidden = whole - np.count_nonzero(seen)
+    return float(hidden) if hidden > ROUNDING_SHARE * whole else 0.0
 
 
 def _click_maps(

@@ -7,6 +7,8 @@ import keras
 from fctsfn_tf.networks.compact import freeze_backbone, freeze_backbone_norm, is_backbone
 from fctsfn_tf.networks.layers import BilinearUpsampling
 from fctsfn_tf.progress import progress_bar
+from fctsfn_tf.training.candidate_clicks import CandidateClicks
+from fctsfn_tf.training.candidate_losses import CandidateLoss
 from fctsfn_tf.training.click_dataset import ClickDataset
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
 from fctsfn_tf.training.losses import (
@@ -15,7 +17,7 @@ from fctsfn_tf.training.losses import (
     NormalizedFocalLoss,
 )
 from fctsfn_tf.training.optimizers import compact_optimizer
-from fctsfn_tf.training.recipes import CompactRecipe
+from fctsfn_tf.training.recipes import CompactLiteRecipe, CompactRecipe
 from fctsfn_tf.training.streaming_metrics import MaskIoU
 
 
@@ -30,29 +32,54 @@ def compact_training_model(
         freeze_backbone(network)
     else:
         freeze_backbone_norm(network)
+    if isinstance(recipe, CompactLiteRecipe):
+        model = _candidate_clicks(network, recipe, seed)
+    else:
+        model = _iterative_clicks(network, recipe, seed)
+    backbone = [layer.name for layer in network.layers if is_backbone(layer)]
+    optimizer = compact_optimizer(recipe, backbone)
+    model.compile(
+        optimizer,
+        loss=_loss(recipe),
+        metrics=[MaskIoU()],
+        jit_compile=jit_compile(),
+    )
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def _iterative_clicks(network: keras.Model, recipe: CompactRecipe, seed: int) -> IterativeClicks:
     score = network.get_layer("coarse_score").output
     coarse = BilinearUpsampling(8, dtype="float32", name="coarse_up")(score)
-    model = IterativeClicks(
+    return IterativeClicks(
         network,
         recipe.input.clicks.rollouts,
         recipe.input.objects_per_image,
         auxiliary=coarse,
         seed=seed,
     )
-    backbone = [layer.name for layer in network.layers if is_backbone(layer)]
-    optimizer = compact_optimizer(recipe, backbone)
-    model.compile(
-        optimizer,
-        loss=AuxiliaryLoss(
-            NormalizedFocalAndIoULoss(recipe.iou_weight),
-            NormalizedFocalLoss(),
-            recipe.coarse_weight,
-        ),
-        metrics=[MaskIoU()],
-        jit_compile=jit_compile(),
+
+
+def _candidate_clicks(
+    network: keras.Model, recipe: CompactLiteRecipe, seed: int
+) -> CandidateClicks:
+    loss = CandidateLoss(
+        recipe.iou_weight,
+        recipe.coarse_weight,
+        recipe.candidate_weight,
+        recipe.predicted_iou_weight,
     )
-    optimizer.build(model.trainable_variables)
-    return model
+    clicks = recipe.input.clicks
+    return CandidateClicks(network, loss, clicks.rollouts, recipe.input.objects_per_image, seed)
+
+
+def _loss(recipe: CompactRecipe) -> keras.losses.Loss | None:
+    """None where the model brings its own, of several outputs."""
+    if isinstance(recipe, CompactLiteRecipe):
+        return None
+    return AuxiliaryLoss(
+        NormalizedFocalAndIoULoss(recipe.iou_weight), NormalizedFocalLoss(), recipe.coarse_weight
+    )
 
 
 def use_averaged_weights(

@@ -53,16 +53,23 @@ class AugmentationConfig:
     Attributes:
         zoom_probability: how often the view is cut around the object, as zoom-in does later.
         zoom_margin: side of that view over the longer side of the object's box.
+        crop_probability: how often it is cut around a pixel of the object, as the network looks
+            closer at a click: with whatever of the object that shows.
+        crop_share: side of that view over the longer side of the photograph; its logarithm is
+            drawn uniformly.
         scale: otherwise, longer side of the photograph over the side of the view.
         rotation_probability, rotation_degrees: how often, and up to how far, it is rotated.
         mirror_probability: how often it is mirrored left to right.
         aspect: the logarithm of width over height changes by up to this.
         contrast: the logarithm of the contrast changes by up to this.
         brightness: grey levels added or taken, at most.
+        tint: the logarithm of each colour's strength changes by up to this.
     """
 
     zoom_probability: float = 0.4
     zoom_margin: tuple[float, float] = (1.1, 2.5)
+    crop_probability: float = 0.0
+    crop_share: tuple[float, float] = (0.15, 0.8)
     scale: tuple[float, float] = (1.0, 1.7)
     rotation_probability: float = 0.25
     rotation_degrees: float = 15.0
@@ -70,6 +77,7 @@ class AugmentationConfig:
     aspect: float = 0.15
     contrast: float = 0.25
     brightness: float = 30.0
+    tint: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,11 @@ class ClickInput:
         min_object_share: objects that cover less of their photograph are not clicked, in [0, 1].
         jitter_probability: how often a click is moved as an unsteady hand would,
             see `robot_user.jittered`.
+        paste_probability: how often an object of another photograph is pasted into a view. Only
+            with `SimulationConfig`, which draws clicks where the view shows the objects.
+        hidden_areas: True to tell how much of each object lies outside of its view, as the input
+            "hidden_area" (B,) of a batch, in pixels of the view: a predicted IoU is one with all of
+            the object.
 
     Raises:
         InputError: a value outside its range.
@@ -165,6 +178,8 @@ class ClickInput:
     are_objects_alike: bool = False
     min_object_share: float = MIN_OBJECT_SHARE
     jitter_probability: float = 0.0
+    paste_probability: float = 0.0
+    hidden_areas: bool = False
 
     def __post_init__(self) -> None:
         if self.click_encoding not in CLICK_ENCODINGS:
@@ -231,6 +246,24 @@ COMPACT_INPUT = ClickInput(
     objects_per_image=2,
     merge_probability=0.1,
     area_exponent=0.5,
+)
+# The compact network on EfficientNet-Lite2. Views are those in which it looks later: the
+# photograph, crops around a click, and boxes around the object.
+COMPACT_LITE_INPUT = ClickInput(
+    DISKS_AND_PREVIOUS,
+    ((256, 256, 4), (224, 288, 4), (288, 224, 4)),
+    AugmentationConfig(zoom_probability=0.3, crop_probability=0.3, scale=(1.0, 1.4), tint=0.08),
+    SimulationConfig(
+        single_click_probability=0.68,
+        start_mask_probability=0.05,
+        rollouts=(0.4, 0.25, 0.2, 0.1, 0.05),
+    ),
+    objects_per_image=3,
+    merge_probability=0.07,
+    area_exponent=0.3,
+    jitter_probability=0.3,
+    paste_probability=0.2,
+    hidden_areas=True,
 )
 
 
@@ -445,3 +478,18 @@ class CompactRecipe:
     iou_weight: float = 0.5
     average_decay: float = 0.998
     statistics_batches: int = 100
+
+
+@dataclass(frozen=True)
+class CompactLiteRecipe(CompactRecipe):
+    """The recipe of the compact network on EfficientNet-Lite2.
+
+    Attributes:
+        candidate_weight: of the loss of the best candidate for a first click, beside the answer's.
+        predicted_iou_weight: of the squared error of the predicted IoU.
+        others: see `CompactRecipe`.
+    """
+
+    input: ClickInput = COMPACT_LITE_INPUT
+    candidate_weight: float = 1.0
+    predicted_iou_weight: float = 1.0

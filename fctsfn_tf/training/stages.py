@@ -21,7 +21,9 @@ import keras
 from fctsfn_tf.clicks.click_maps import DISTANCES
 from fctsfn_tf.data.annotated_images import Dataset, Sample
 from fctsfn_tf.data.image_cache import ImageCache
+from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.compact_lite import compact_lite_network
 from fctsfn_tf.networks.stage_transfer import transfer_stage
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.training.callbacks import ClickEvaluation
@@ -34,6 +36,7 @@ from fctsfn_tf.training.loop import never, run_training
 from fctsfn_tf.training.recipes import (
     OWN_SIZE_LIMIT,
     ClickInput,
+    CompactLiteRecipe,
     CompactRecipe,
     PaperAugmentationConfig,
     PaperRecipe,
@@ -43,6 +46,8 @@ from fctsfn_tf.training.recipes import (
 from fctsfn_tf.training.run_state import RunState
 from fctsfn_tf.training.trained_preset import save_trained
 
+# Backbones of the compact network, by whether it has candidates.
+BACKBONES = ("mobilenet_v2", "efficientnet_lite2")
 # Clicks on each validation object.
 VALIDATION_CLICKS = 5
 
@@ -84,6 +89,7 @@ def train_compact(
     directory: str | Path,
     *,
     recipe: CompactRecipe | None = None,
+    backbone: str = "mobilenet_v2",
     weights: str | Path | None = "imagenet",
     start: keras.Model | None = None,
     alpha: float = 1.0,
@@ -94,10 +100,12 @@ def train_compact(
 
     Args:
         directory: the run's own.
-        recipe: None for `CompactRecipe()`.
-        weights: of the backbone, see `compact_network`; unless there is a `start`.
+        recipe: None for `CompactRecipe()`, or `CompactLiteRecipe()` on EfficientNet-Lite2.
+        backbone: "mobilenet_v2" for `compact_network`, or "efficientnet_lite2" for
+            `compact_lite_network`; unless there is a `start`.
+        weights: of the backbone, see there; unless there is a `start`.
         start: a trained compact network to go on from, such as a preset's; it stays as it is.
-        alpha: the backbone's width, see `compact_network`.
+        alpha: MobileNetV2's width, see `compact_network`.
         data, seed, should_stop, raises: see `train_tslfn`.
 
     Returns:
@@ -106,24 +114,40 @@ def train_compact(
     Source: the recipes of the literature since 2021, above all RITM (Sofiiuk et al. 2021); see
     `CompactRecipe`.
     """
-    recipe = recipe or CompactRecipe()
+    if start is not None:
+        # Networks with candidates have several outputs.
+        backbone, weights = BACKBONES[len(start.outputs) > 1], None
+    _check_backbone(backbone, recipe)
+    is_lite = backbone == BACKBONES[True]
+    recipe = recipe or (CompactLiteRecipe() if is_lite else CompactRecipe())
     keras.utils.set_random_seed(seed)
-    network = compact_network(
-        backbone_weights=weights if start is None else None,
-        alpha=alpha,
-    )
+    if is_lite:
+        network = compact_lite_network(backbone_weights=weights)
+    else:
+        network = compact_network(backbone_weights=weights, alpha=alpha)
     if start is not None:
         transfer_stage(start, network)
     model = compact_training_model(network, recipe, seed)
     directory = Path(directory)
     stage = run_stage(model, network, data, directory, recipe, alpha, seed, should_stop)
     use_averaged_weights(model, stage.batches, recipe, stage.state.step)
-    arguments = {"alpha": alpha}
-    save_trained(
-        directory, network, "compact_network", arguments, stage.config, stage.state, "float16"
-    )
+    builder = "compact_lite_network" if is_lite else "compact_network"
+    arguments = {} if is_lite else {"alpha": alpha}
+    save_trained(directory, network, builder, arguments, stage.config, stage.state, "float16")
     tell_left_out(stage.batches)
     return network
+
+
+def _check_backbone(backbone: str, recipe: CompactRecipe | None) -> None:
+    if backbone not in BACKBONES:
+        raise InputError(
+            f"The backbone must be one of {', '.join(BACKBONES)}. Received {backbone!r:.40}."
+        )
+    if recipe and isinstance(recipe, CompactLiteRecipe) != (backbone == BACKBONES[True]):
+        raise InputError(
+            "EfficientNet-Lite2 is trained by a CompactLiteRecipe, MobileNetV2 by a CompactRecipe. "
+            f"Received a {type(recipe).__name__} for {backbone}."
+        )
 
 
 @dataclass(frozen=True)

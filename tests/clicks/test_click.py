@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fctsfn_tf.clicks.click import Click, ClickHistory, clicks_from_points
+from fctsfn_tf.clicks.click import Click, ClickHistory, clicks_from_points, latest_of_pixels
 from fctsfn_tf.errors import InputError
 
 A, B, C = Click(1, 2, True), Click(3, 4, False), Click(5, 6, True)
@@ -67,3 +67,10 @@ def test_history_undoes_redoes_and_forgets_what_a_new_click_replaces():
     assert len(history) == 0
     with pytest.raises(InputError, match="no click to undo"):
         history.undo()
+
+
+def test_of_several_clicks_on_one_pixel_the_latest_counts():
+    first, other, again = Click(3, 4, True), Click(9, 9, True), Click(3.2, 3.9, False)
+    assert latest_of_pixels([first, other, again]) == (other, again)
+    assert latest_of_pixels([first, other]) == (first, other)
+    assert latest_of_pixels([]) == ()

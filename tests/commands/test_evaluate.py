@@ -63,7 +63,7 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
     names = {name: tmp_path / f"r.{name}" for name in ("output", "markdown", "csv")}
     given = (
         "--dataset voc2012 --data DIR --split train --model x --no-zoom-in --flip --look-again 2 "
-        "--engine keras"
+        "--look-closer 3 --keep-far --engine keras"
     )
     more = "--protocol paper --no-graph-cut --max-clicks 3 --until 0.9 --jitter --seed 5"
     last = "--limit 2 --shard 2/3 --workers 4 --decidability all-positive --force"
@@ -71,7 +71,8 @@ def test_evaluate_with_every_option(tmp_path, light, evaluations):
     assert cli.main(["evaluate", *f"{given} {more} {last}".split(), *files]) == 0
     ((dataset, segmenter, protocol, options),) = evaluations
     assert dataset == ("voc2012", Path("DIR"), "train", None)
-    assert segmenter == Segmenter("x", zoom_in=False, is_flipped=True, look_again=2, engine="keras")
+    settings = {"zoom_in": False, "is_flipped": True, "look_again": 2, "look_closer": 3}
+    assert segmenter == Segmenter("x", engine="keras", keep_far=True, **settings)
     assert protocol == Protocol(
         "paper",
         max_clicks=3,

@@ -70,6 +70,9 @@ def test_an_msrn_refines_it_and_the_same_command_again_changes_nothing(
         ("msrn --tslfn x --fc-filters 9", "--fc-filters is for tslfn, ssfcn, tslfn_minus, fctsfn"),
         ("compact --recipe practical", "--recipe is for tslfn, msrn"),
         ("fctsfn --hold-out 8", "8 would be held out"),
+        ("tslfn --backbone efficientnet_lite2", "--backbone is for compact"),
+        ("compact --start compact --backbone mobilenet_v2", "without --backbone"),
+        ("fctsfn --backbone-factor 0", "--backbone-factor is for compact"),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, message, shapes_directory, tmp_path, capsys):
@@ -150,6 +153,23 @@ def test_every_network_of_the_paper(
     assert arguments["seed"] == 4
     known = {"weights", "alpha", "seed", "should_stop", "tslfn"}
     assert {name: value for name, value in arguments.items() if name not in known} == rest
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", recipes.CompactRecipe()),
+        ("--backbone mobilenet_v2 --backbone-factor 0", recipes.CompactRecipe(backbone_factor=0)),
+        ("--backbone efficientnet_lite2 --weights x.npz", recipes.CompactLiteRecipe()),
+    ],
+)
+def test_each_backbone_has_its_recipe(options, expected, shapes_directory, tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(stages, "train_compact", lambda *_, **named: called.append(named))
+    assert train("compact", shapes_directory, options, "--output", tmp_path) == 0
+    assert called[0]["recipe"] == expected
+    is_lite = isinstance(expected, recipes.CompactLiteRecipe)
+    assert called[0]["backbone"] == stages.BACKBONES[is_lite]
 
 
 def test_every_tenth_photograph_is_held_out_and_validated_on(

@@ -96,15 +96,26 @@ def test_zoom_in_and_flip_are_switches_and_stand_in_the_name(made):
     name, segment = Segmenter("compact", look_again=2).build()
     assert name.endswith(", zoom-in, 3 looks")
     assert made[2].settings[1].look_again == 2
+    name, segment = Segmenter("compact", look_again=0, look_closer=3).build()
+    assert name.endswith(", zoom-in, 3 crops")
+    assert made[3].settings[1].look_closer == 3
+    assert Segmenter("compact", keep_far=True).build()[0].endswith(", zoom-in, keeps far")
+    assert made[4].settings[1].keep_far
     assert Segmenter("compact", engine="keras").build()[0] == "compact@abababababab, zoom-in"
-    assert [stub.settings[0] for stub in made] == [None, None, None, "keras"]
+    assert [stub.settings[0] for stub in made] == [None, None, None, None, None, "keras"]
 
 
 def test_a_classical_method_by_name():
     segmenter = Segmenter("grabcut")
     assert segmenter.is_classical
     assert segmenter.build() == ("grabcut, seeds of 8 px", BASELINES["grabcut"])
-    for settings in ({"zoom_in": True}, {"is_flipped": True}, {"look_again": 1}):
+    for settings in (
+        {"zoom_in": True},
+        {"is_flipped": True},
+        {"look_again": 1},
+        {"look_closer": 1},
+        {"keep_far": True},
+    ):
         with pytest.raises(InputError, match="for networks"):
             replace(segmenter, **settings).build()
 

@@ -752,3 +752,36 @@ def test_the_network_must_fit_the_configuration():
 def test_a_view_is_hashable_and_equal_by_value():
     """The features of a view are found again by its value."""
     assert {whole_view(64, 96, EXACT): 1}[View(whole_view(64, 96, EXACT).box, 64, 96)] == 1
+
+
+def test_a_click_that_is_taken_back_and_made_again_ends_where_it_was():
+    image = random_image(*SIZE)
+    predictor = predictor_on(image, config=replace(ZOOM, look_again=1))
+    predictor.add_click(30, 20, 1)
+    before = predictor.add_click(60, 40, 1)
+    without = predictor.add_click(60, 40, 0)
+    assert not without.mask[40, 60]
+    calls = count_calls(predictor, "click")
+    assert_same(predictor.add_click(60, 40, 1), before)
+    assert calls == []
+    assert_same(predictor.add_click(60, 40, 0), without)
+    assert_same(predictor.undo(), before)
+
+
+def test_what_was_taken_back_is_not_shown_to_the_network():
+    predictor = predictor_on(random_image(*SIZE))
+    predictor.add_click(30, 20, 1)
+    predictor.add_click(60, 40, 1)
+    calls = count_calls(predictor, "click")
+    predictor.add_click(60, 40, 0)
+    ((_, maps),) = calls
+    clicks = [Click(20, 30, True), Click(40, 60, False)]
+    np.testing.assert_array_equal(maps[..., :2], disk_maps(clicks, *SIZE))
+
+
+def test_the_same_click_again_asks_the_network_again():
+    predictor = predictor_on(random_image(*SIZE))
+    predictor.add_click(30, 20, 1)
+    calls = count_calls(predictor, "click")
+    predictor.add_click(30, 20, 1)
+    assert len(calls) == 1

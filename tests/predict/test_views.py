@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.predict.config import PredictorConfig
-from fctsfn_tf.predict.views import Box, View, is_cut_off, network_size, next_view, whole_view
+from fctsfn_tf.predict.views import (
+    Box,
+    View,
+    closer_views,
+    is_cut_off,
+    network_size,
+    next_view,
+    whole_view,
+)
 
 CONFIG = PredictorConfig(zoom_min_size=40)
 
@@ -264,3 +272,37 @@ def test_an_object_that_runs_out_of_the_box_is_cut_off():
     assert not is_cut_off(view, stray, 80, 100)
     # Where the box is the whole photograph there is nothing beyond it.
     assert not is_cut_off(View(Box(0, 0, 80, 100), 64, 96), np.ones((64, 96), np.float32), 80, 100)
+
+
+def test_closer_views_shrink_around_the_click_and_stay_inside():
+    config = PredictorConfig(look_closer=5)
+    views = closer_views(Click(100, 550, True), 400, 600, config)
+    widths = [view.box.width for view in views]
+    assert widths == [round(600 * 0.59**k) for k in (1, 2, 3)]  # the fourth has 73 px
+    for view in views:
+        box = view.box
+        assert 0 <= box.top <= 100 < box.bottom <= 400
+        assert 0 <= box.left <= 550 < box.right <= 600
+        assert abs(box.width / box.height - 1.5) < 0.02
+        assert (view.height, view.width) == (256, 384)
+    # In the middle of a photograph the click is in the middle of its crops.
+    box = closer_views(Click(200, 300, True), 400, 600, config)[-1].box
+    assert abs((box.top + box.bottom) / 2 - 200) <= 1
+    assert abs((box.left + box.right) / 2 - 300) <= 1
+
+
+def test_closer_views_of_large_photographs_and_panoramas():
+    config = PredictorConfig(look_closer=10)
+    views = closer_views(Click(1500, 2800, True), 3000, 4000, config)
+    assert len(views) == 7
+    assert 96 <= views[-1].box.width < 96 / 0.59
+    panorama = closer_views(Click(500, 14000, True), 1000, 20000, config)
+    assert panorama[0].box.height == 1000
+    assert panorama[0].box.width == 11800
+    assert all(view.box.width <= 2 * view.box.height for view in panorama[4:])
+    upright = closer_views(Click(14000, 500, True), 20000, 1000, config)
+    assert [view.box.height for view in upright] == [view.box.width for view in panorama]
+
+
+def test_no_closer_views_unless_asked_for():
+    assert closer_views(Click(100, 100, True), 400, 600, PredictorConfig()) == []

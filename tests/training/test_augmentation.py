@@ -169,3 +169,34 @@ def test_the_seed_decides_the_view(config):
     ]
     np.testing.assert_array_equal(views[0], views[1])
     assert (views[0] != views[2]).any()
+
+
+def test_crops_show_a_part_of_the_photograph_around_a_pixel_of_the_object():
+    config = AugmentationConfig(
+        zoom_probability=0.0,
+        crop_probability=1.0,
+        crop_share=(0.2, 0.4),
+        rotation_probability=0.0,
+        aspect=0.0,
+    )
+    sample = scene(size=(300, 400), top=100, left=150, height=80, width=120)
+    for seed in range(40):
+        view = training_view(sample, 96, 128, config, np.random.default_rng(seed))
+        assert view.sample.gt_mask.any()
+        side = 128 / abs(view.matrix[0, 0])
+        assert 0.2 * 400 <= side <= 0.4 * 400 + 1e-6
+        assert not view.sample.ignore[:-20].any()  # it lies over the photograph
+
+
+def test_a_tint_changes_colours_each_by_its_own():
+    config = AugmentationConfig(contrast=0.0, brightness=0.0, tint=0.3, zoom_probability=0.0)
+    sample = scene()
+    sample.image[...] = 100
+    colours = []
+    for seed in range(20):
+        view = training_view(sample, 96, 128, config, np.random.default_rng(seed)).sample
+        colours.append(view.image[48, 64].astype(int))
+    colours = np.array(colours)
+    assert ((colours >= 100 * np.exp(-0.31)) & (colours <= 100 * np.exp(0.31))).all()
+    assert colours.std(axis=0).min() > 5
+    assert np.ptp(colours, axis=1).max() > 10

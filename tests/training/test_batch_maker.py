@@ -7,6 +7,7 @@ import pytest
 
 from fctsfn_tf.data.annotated_images import Sample
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.training import batch_maker
 from fctsfn_tf.training.batch_maker import BatchMaker
 from fctsfn_tf.training.drawing import BatchDrawer
 from fctsfn_tf.training.recipes import COMPACT_INPUT, TSLFN_INPUT, WholePhotographConfig
@@ -82,3 +83,22 @@ def test_distances_have_two_maps():
     config = replace(TSLFN_INPUT.seen_in(VIEWS[0]), augmentation=STILL)
     inputs, _ = BatchMaker(BatchDrawer([6], VIEWS), Reader(), config).batch(0, 0)
     assert inputs["click_maps"].shape == (2, HEIGHT, WIDTH, 2)
+
+
+def test_hidden_areas_come_by_choice():
+    inputs, _ = maker().batch(0, 0)
+    assert set(inputs) == {"image", "click_maps"}
+    inputs, target = maker(hidden_areas=True).batch(0, 0)
+    assert inputs["hidden_area"].shape == (len(target),)
+    assert inputs["hidden_area"].dtype == np.float32
+
+
+def test_objects_of_other_photographs_are_pasted_as_often_as_asked_for(monkeypatch):
+    monkeypatch.setattr(batch_maker, "can_paste", lambda sample: True)
+    for probability in (0.0, 1.0):
+        found = set()
+        for index in range(3):
+            inputs, _ = maker(paste_probability=probability).batch(0, index)
+            for number, image in zip(shown((inputs,)), inputs["image"], strict=True):
+                found |= {*np.unique(image).astype(int).tolist()} - {number}
+        assert bool(found) == (probability > 0)

@@ -126,3 +126,40 @@ def test_a_mask_to_start_from_is_an_input(probability):
         maps[..., 2].any() for view in seen(config, LARGE, count=5) for maps in view.click_maps
     ]
     assert all(has_mask) if probability else not any(has_mask)
+
+
+def test_what_a_view_hides_of_an_object_is_counted():
+    half = replace(ONE, hidden_areas=True)
+    (whole,) = seen(half, LARGE, count=1)
+    assert whole.hidden_areas == [0.0]
+    # A view that is smaller than the photograph shrinks it; only a crop hides.
+    crop = replace(COMPACT_INPUT.augmentation, zoom_probability=0.0, crop_probability=1.0)
+    crop = replace(crop, crop_share=(0.3, 0.3), rotation_probability=0.0, aspect=0.0)
+    config = replace(SEVERAL, augmentation=crop)
+    for view in seen(config, LARGE, count=20):
+        scale = 90 / (0.3 * 90)
+        for target, hidden in zip(view.targets, view.hidden_areas, strict=True):
+            whole_area = LARGE.sum() * scale**2
+            np.testing.assert_allclose((target == 1).sum() + hidden, whole_area, rtol=0.05)
+            assert hidden > 0
+
+
+def test_a_pasted_object_is_the_first_that_is_asked_for():
+    mask = np.zeros((120, 120), bool)
+    mask[30:90, 20:100] = True
+    pasted = Sample("p", np.full((120, 120, 3), 255, np.uint8), mask, np.zeros_like(mask))
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        view = clicked_view(samples(LARGE, MIDDLE), *SIZE, SEVERAL, rng, pasted)
+        first = view.targets[0][..., 0] == 1
+        assert view.image[first].mean() > 200
+        # Clicks lie on what is seen of an object, not on what covers it.
+        for maps, target in zip(view.click_maps, view.targets, strict=True):
+            positive = maps[..., 0] > 0
+            assert (target[..., 0] == 1)[positive].any() or maps[..., 2].any()
+
+
+def test_large_objects_are_asked_for_more_often():
+    config = replace(SEVERAL, area_exponent=1.0)
+    asked = targets(seen(config, LARGE, MIDDLE))
+    assert asked.count(LARGE.tobytes()) > 3 * asked.count(MIDDLE.tobytes())

@@ -9,11 +9,19 @@ import pytest
 from keras import ops
 
 from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network, is_backbone
+from fctsfn_tf.networks.compact_lite import compact_lite_network
 from fctsfn_tf.training import stages as training
+from fctsfn_tf.training.candidate_clicks import CandidateClicks
 from fctsfn_tf.training.compact_training import compact_training_model, use_averaged_weights
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
-from fctsfn_tf.training.recipes import COMPACT_INPUT, CompactRecipe, Schedule
+from fctsfn_tf.training.recipes import (
+    COMPACT_INPUT,
+    CompactLiteRecipe,
+    CompactRecipe,
+    Schedule,
+)
 from fctsfn_tf.training.stages import TrainingData, train_compact
 
 SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
@@ -96,3 +104,33 @@ def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
     network, found = begun.value.args
     assert network is not start
     assert all(np.array_equal(value, found[path]) for path, value in arrays(start).items())
+
+
+def test_a_run_on_efficientnet_lite2_builds_that_network_by_its_recipe(data, tmp_path, monkeypatch):
+    class Begun(Exception):
+        """Holds what a run begins with."""
+
+    def begin(model, batches, schedule, directory, settings, network, validate, should_stop):
+        raise Begun(model, network, settings["recipe"], batches.batch(0, 0)[0])
+
+    monkeypatch.setattr(training, "run_training", begin)
+    start = compact_lite_network()
+    recipe = replace(CompactLiteRecipe(), backbone_factor=0.0)
+    recipe = replace(recipe, input=replace(recipe.input, views=((64, 64, 2),)))
+    with pytest.raises(Begun) as begun:
+        train_compact(data, tmp_path / "run", start=start, recipe=recipe)
+    model, network, found, inputs = begun.value.args
+    assert isinstance(model, CandidateClicks)
+    assert found == recipe
+    assert inputs["hidden_area"].shape == (6,)
+    assert len(network.outputs) == 3
+    assert not any(layer.trainable for layer in network.layers if is_backbone(layer))
+    expected = arrays(start)
+    assert all(np.array_equal(value, expected[path]) for path, value in arrays(network).items())
+
+
+def test_recipe_and_backbone_belong_together(data, tmp_path):
+    with pytest.raises(InputError, match="must be one of"):
+        train_compact(data, tmp_path / "run", backbone="vgg16")
+    with pytest.raises(InputError, match="by a CompactLiteRecipe"):
+        train_compact(data, tmp_path / "run", recipe=CompactLiteRecipe())

@@ -1,0 +1,139 @@
+"""The first look: the best predicted IoU among views and masks decides; what else was meant."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.errors import InputError
+from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.engine import Engine
+from fctsfn_tf.predict.first_look import first_look
+from fctsfn_tf.predict.photograph import Photograph
+from fctsfn_tf.predict.predictor import Predictor
+
+SIZE = (200, 300)
+CONFIG = PredictorConfig(working_size=96, zoom_in=False, look_closer=3)
+
+
+class RingEngine(Engine):
+    """Squares around the click: the answer, two candidates of other sizes, and one that is the
+    answer again. The predicted IoU is told by the photograph: it is best at a certain zoom."""
+
+    name = "rings"
+    num_click_maps = 3
+    num_candidates = 3
+
+    def __init__(self, best_brightness=None):
+        self.best_brightness = best_brightness
+        self.seen = []
+
+    def encode(self, image):
+        self.seen.append(image.shape)
+        return image.mean()
+
+    def click(self, features, click_maps):
+        return self.answers(features, click_maps)[0][0]
+
+    def answers(self, features, click_maps):
+        rows, cols = np.nonzero(click_maps[..., 0])
+        masks = np.full((4, *click_maps.shape[:2]), -9.0, np.float32)
+        for mask, half in zip(masks, (10, 20, 5, 10) if len(rows) else (), strict=False):
+            row, col = int(rows.mean()), int(cols.mean())
+            mask[max(0, row - half) : row + half, max(0, col - half) : col + half] = 9.0
+        ious = np.array([0.0, 1.0, -1.0, 0.5], np.float32)
+        if self.best_brightness is not None:
+            ious = ious - np.abs(features - self.best_brightness) / 10
+        return masks, ious
+
+
+def photograph():
+    """Bright at the middle, darker outwards: the mean says how near a view is."""
+    rows, cols = np.mgrid[: SIZE[0], : SIZE[1]]
+    distance = np.hypot(rows - 100, cols - 150)
+    return np.repeat(np.clip(255 - distance, 0, 255)[..., None], 3, -1).astype(np.uint8)
+
+
+CLICK = Click(100, 150, True)
+
+
+def looked(engine, config=CONFIG):
+    pixels = photograph()
+    meanings, _ = first_look(Photograph(pixels, engine, config), engine, CLICK, config)
+    return meanings
+
+
+def test_the_view_with_the_highest_predicted_iou_is_taken():
+    means = []
+    for closer in range(4):
+        box = looked(RingEngine(), replace(CONFIG, look_closer=closer))[0].layers[-1].view.box
+        means.append(box.width)
+    assert means == [300] * 4  # all alike: the whole photograph
+    near = looked(RingEngine(best_brightness=255))[0].layers[-1].view.box
+    assert near.width == round(300 * 0.59**2)  # the third one would be too small
+    assert near.left + near.width // 2 == 150
+    far = looked(RingEngine(best_brightness=0))[0].layers[-1].view.box
+    assert far.width == 300
+
+
+def test_meanings_are_in_order_and_none_comes_twice():
+    meanings = looked(RingEngine())
+    sizes = [np.count_nonzero(one.layers[-1].probability > 0.5) for one in meanings]
+    # The fourth mask is thought better than the first, which is the same.
+    assert [round(one.predicted_iou, 2) for one in meanings] == [0.73, 0.62, 0.27]
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_beside_a_crop_there_is_nothing():
+    meanings = looked(RingEngine(best_brightness=255))
+    below = meanings[0].layers[0]
+    assert below.view.box.width == 300
+    assert not below.probability.any()
+
+
+def test_the_predictor_shows_the_best_and_offers_the_others():
+    predictor = Predictor(RingEngine(), CONFIG)
+    predictor.set_image(photograph())
+    shown = predictor.add_click(x=150, y=100, label=1)
+    areas = [np.count_nonzero(one.mask) for one in (shown, *shown.candidates)]
+    assert areas[0] > areas[1] > areas[2]
+    assert [round(one.predicted_iou, 2) for one in shown.candidates] == [0.62, 0.27]
+
+    smaller = predictor.choose(1)
+    np.testing.assert_array_equal(smaller.mask, shown.candidates[1].mask)
+    np.testing.assert_array_equal(smaller.candidates[1].mask, shown.mask)
+    back = predictor.choose(1)
+    np.testing.assert_array_equal(back.mask, shown.mask)
+    np.testing.assert_array_equal(back.probability, shown.probability)
+
+
+def test_a_choice_holds_for_undo_and_ends_the_chance_to_redo():
+    predictor = Predictor(RingEngine(), CONFIG)
+    predictor.set_image(photograph())
+    predictor.add_click(x=150, y=100, label=1)
+    chosen = predictor.choose(0)
+    later = predictor.add_click(x=10, y=10, label=0)
+    assert later.candidates == ()
+    with pytest.raises(InputError, match="after the first click"):
+        predictor.choose(0)
+    np.testing.assert_array_equal(predictor.undo().mask, chosen.mask)
+    predictor.choose(0)
+    with pytest.raises(InputError, match="no click to redo"):
+        predictor.redo()
+
+
+def test_without_an_image_nothing_can_be_chosen():
+    with pytest.raises(InputError, match="no image"):
+        Predictor(RingEngine(), CONFIG).choose(0)
+
+
+def test_a_first_click_that_comes_back_has_its_candidates_again():
+    predictor = Predictor(RingEngine(), CONFIG)
+    predictor.set_image(photograph())
+    first = predictor.add_click(x=150, y=100, label=1)
+    assert predictor.add_click(x=150, y=100, label=0).candidates == ()
+    again = predictor.add_click(x=150, y=100, label=1)
+    np.testing.assert_array_equal(again.mask, first.mask)
+    found, expected = ([one.predicted_iou for one in both.candidates] for both in (again, first))
+    assert found == expected

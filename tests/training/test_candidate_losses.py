@@ -1,0 +1,94 @@
+"""The loss of answer, candidates and predicted IoU against its formula in NumPy."""
+
+import numpy as np
+import pytest
+
+from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.clicks.click_maps import disk_maps
+from fctsfn_tf.networks.layers import BilinearUpsampling
+from fctsfn_tf.training.candidate_losses import (
+    SHARE_OF_ALL,
+    CandidateLoss,
+    is_first_click,
+    mask_ious,
+)
+from fctsfn_tf.training.losses import IGNORED, NormalizedFocalAndIoULoss, NormalizedFocalLoss
+
+HEIGHT, WIDTH = 32, 48
+
+
+@pytest.fixture
+def case():
+    rng = np.random.default_rng(0)
+    target = np.zeros((2, HEIGHT, WIDTH, 1), np.float32)
+    target[:, 8:20, 10:30] = 1
+    target[1, :4] = IGNORED
+    return {
+        "target": target,
+        "masks": rng.normal(0, 2, (2, HEIGHT, WIDTH, 4)).astype(np.float32),
+        "coarse": rng.normal(0, 2, (2, HEIGHT // 8, WIDTH // 8, 4)).astype(np.float32),
+        "predicted_iou": rng.normal(0, 1, (2, 4)).astype(np.float32),
+        "is_first": np.float32([1, 0]),
+        "hidden_area": np.float32([0, 100]),
+    }
+
+
+def test_one_positive_click_is_the_first():
+    def maps(*clicks, previous=0.0):
+        channel = np.full((HEIGHT, WIDTH, 1), previous, np.float32)
+        return np.concatenate([disk_maps(clicks, HEIGHT, WIDTH), channel], axis=-1)
+
+    inside, border, between = Click(10, 10, True), Click(0, 0, True), Click(20.4, 30.7, True)
+    negative = Click(20, 20, False)
+    batch = np.stack(
+        [
+            *(maps(click) for click in (inside, border, between)),
+            maps(inside, between),
+            maps(inside, negative),
+            maps(inside, previous=0.5),
+            maps(negative),
+            maps(),
+        ]
+    )
+    assert np.asarray(is_first_click(batch)).tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
+
+
+def test_iou_counts_what_the_view_hides_and_not_what_is_ignored(case):
+    ious = np.asarray(mask_ious(case["target"], case["masks"], case["hidden_area"]))
+    for b, hidden in enumerate(case["hidden_area"]):
+        valid = case["target"][b, ..., 0] != IGNORED
+        truth = (case["target"][b, ..., 0] == 1) & valid
+        for k in range(4):
+            mask = (case["masks"][b, ..., k] > 0) & valid
+            expected = (mask & truth).sum() / ((mask | truth).sum() + hidden)
+            np.testing.assert_allclose(ious[b, k], expected, rtol=1e-5)
+
+
+def test_the_best_candidate_of_a_first_click_learns_and_the_others_hardly(case):
+    weights = {"iou_weight": 0.4, "coarse_weight": 0.2}
+    weights |= {"candidate_weight": 0.7, "predicted_iou_weight": 3.0}
+    result = np.asarray(CandidateLoss(**weights)(**case))
+
+    fine, rough = NormalizedFocalAndIoULoss(0.4), NormalizedFocalLoss()
+    quarter = case["target"][:, 2::4, 2::4]
+
+    coarse = np.asarray(BilinearUpsampling(2)(case["coarse"]))
+    ious = np.asarray(mask_ious(case["target"], case["masks"], case["hidden_area"]))
+    error = (1 / (1 + np.exp(-case["predicted_iou"])) - ious) ** 2
+    for b in range(2):
+        one = slice(b, b + 1)
+        losses = [
+            float(fine.call(case["target"][one], case["masks"][one, ..., k : k + 1])[0])
+            for k in range(4)
+        ]
+        roughs = [float(rough.call(quarter[one], coarse[one, ..., k : k + 1])[0]) for k in range(4)]
+        expected = losses[0] + 0.2 * roughs[0]
+        if b == 0:
+            best = int(np.argmin(losses[1:]))
+            share = np.full(3, SHARE_OF_ALL / 3)
+            share[best] += 1 - SHARE_OF_ALL
+            expected += 0.7 * share @ (np.array(losses[1:]) + 0.2 * np.array(roughs[1:]))
+            expected += 3.0 * error[b].mean()
+        else:
+            expected += 3.0 * error[b, 0]
+        np.testing.assert_allclose(result[b], expected, rtol=1e-4)
