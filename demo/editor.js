@@ -268,7 +268,7 @@ function markClicked(index) {
 // ---- A box to start from -------------------------------------------------------------------------
 
 /** Lay what takes the pointer over the photograph, or take it away. */
-function drawBox(isOn) {
+function askForBox(isOn) {
   find(".draw-box").setAttribute("aria-pressed", isOn);
   drawing.hidden = !isOn;
   find(".box").hidden = true;
@@ -306,7 +306,7 @@ function showBox(from, to) {
 }
 
 function boxDrawn(from, to) {
-  drawBox(false);
+  askForBox(false);
   const [x0, x1] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
   const [y0, y1] = [Math.min(from.y, to.y), Math.max(from.y, to.y)];
   if (Math.min(x1 - x0, y1 - y0) >= MIN_BOX) act({ action: "box", x0, y0, x1, y1 });
@@ -441,12 +441,12 @@ const SHORTCUTS = {
   p: () => choose(1),
   n: () => choose(0),
   s: suggest,
-  b: () => photograph && drawBox(drawing.hidden),
+  b: () => photograph && askForBox(drawing.hidden),
   v: () => {
     const views = [...find("select.view").options].map((option) => option.value);
     chooseView(views[(views.indexOf(view) + 1) % views.length]);
   },
-  escape: () => drawBox(false),
+  escape: () => askForBox(false),
   "+": () => stage.zoom(ZOOM_STEP),
   "=": () => stage.zoom(ZOOM_STEP),
   "-": () => stage.zoom(1 / ZOOM_STEP),
@@ -521,7 +521,7 @@ for (const [selector, use] of [
 }
 find(".suggest").addEventListener("click", suggest);
 find(".share").addEventListener("click", share);
-find(".draw-box").addEventListener("click", () => drawBox(drawing.hidden));
+find(".draw-box").addEventListener("click", () => askForBox(drawing.hidden));
 find("select.view").addEventListener("change", (event) => chooseView(event.target.value));
 find("select.background").addEventListener("change", chooseBackground);
 find(".colour").addEventListener("input", chooseBackground);
