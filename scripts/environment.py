@@ -50,7 +50,7 @@ def prepare(name: str, locks: list[str]) -> Path:
     _say(f"installing {' and '.join(locks)} of requirements/ into {name} (takes a while, once) …")
     requirements = [part for lock in locks for part in ("-r", ROOT / "requirements" / lock)]
     # Python compiles what is imported, when it is; most of these packages' files never are.
-    _pip(directory, "install", "--no-compile", *requirements, BUILD)
+    _pip(directory, "install", *requirements, BUILD, "--no-compile")
     _pip(directory, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT)
     (directory / STAMP).write_text(json.dumps(installed | wanted, indent=2))
     _say(f"{name} is ready after {time.monotonic() - start:.0f} s")
