@@ -63,7 +63,8 @@ export function paintOverlay(out, screen, place, what) {
     return;
   }
   const labels = labelsOf(screen, place, what);
-  if (what.mode === "cutout") paintCutout(pixels, screen, labels, backgroundOf(screen, place, what));
+  if (what.mode === "cutout")
+    paintCutout(pixels, screen, labels, backgroundOf(screen, place, what));
   else paintTints(pixels, screen, labels, what);
 }
 
