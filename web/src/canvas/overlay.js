@@ -148,7 +148,13 @@ function paintTints(pixels, { width, height }, labels, { opacity, line, object }
   }
 }
 
-/** What each pixel of the screen has behind the cut-out, as RGBA; null for squares. */
+/**
+ * What each pixel of the screen has behind the cut-out, as RGBA; null for squares.
+ *
+ * @param {Size} screen
+ * @param {{scale: number, left: number, top: number}} place
+ * @param {{size: Size, background?: Plane | null}} what see `paintOverlay`
+ */
 function backgroundOf(screen, place, { size, background }) {
   return background ? sampled(screen, place, size, background, Uint32Array) : null;
 }
