@@ -139,19 +139,9 @@ def compact_optimizer(recipe: CompactRecipe, backbone: Sequence[str]) -> SlowerA
     Args:
         backbone: names of the layers that learn slower.
     """
-    warmup = round(recipe.warmup_share * recipe.schedule.steps)
-    optimizer = SlowerAdamW(
-        cosine_after_warmup(recipe.learning_rate, recipe.schedule.steps, warmup),
-        backbone,
-        recipe.backbone_factor,
-        weight_decay=recipe.weight_decay,
-        global_clipnorm=recipe.clip_norm,
-        use_ema=True,
-        ema_momentum=recipe.average_decay,
-        name="adam_w",
-    )
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
+    steps = recipe.schedule.steps
+    rate = cosine_after_warmup(recipe.learning_rate, steps, round(recipe.warmup_share * steps))
+    return _averaging_adam_w(recipe, rate, dict.fromkeys(backbone, recipe.backbone_factor))
 
 
 def practical_optimizer(recipe: PracticalRecipe, factors: Mapping[str, float]) -> SlowerAdamW:
@@ -161,10 +151,17 @@ def practical_optimizer(recipe: PracticalRecipe, factors: Mapping[str, float]) -
         factors: {name of a layer: its learning rate over the recipe's}.
     """
     steps = recipe.schedule.steps
+    warmup = min(recipe.warmup, steps // 2)
+    rate = cosine_after_warmup(recipe.learning_rate, steps, warmup, recipe.end_share)
+    return _averaging_adam_w(recipe, rate, factors)
+
+
+def _averaging_adam_w(
+    recipe: CompactRecipe | PracticalRecipe, rate: Any, factors: Mapping[str, float]
+) -> SlowerAdamW:
+    """AdamW with a moving average of the weights, and no decay of biases and BatchNorm."""
     optimizer = SlowerAdamW(
-        cosine_after_warmup(
-            recipe.learning_rate, steps, min(recipe.warmup, steps // 2), recipe.end_share
-        ),
+        rate,
         factors,
         weight_decay=recipe.weight_decay,
         global_clipnorm=recipe.clip_norm,
