@@ -197,20 +197,24 @@ class ClickNetwork(ClickTraining, keras.Model):
 
 def builder(build: Callable[..., ClickNetwork]) -> Callable[..., ClickNetwork]:
     """A function that builds networks, whose networks know what built them."""
-    signature = inspect.signature(build)
 
     @wraps(build)
     def built(*positional: Any, **named: Any) -> ClickNetwork:
         with _as_these_networks_compute():
             network = build(*positional, **named)
         if network.built_by is None:  # by no builder that this one calls
-            bound = signature.bind(*positional, **named)
-            bound.apply_defaults()
-            arguments = {key: v for key, v in bound.arguments.items() if key not in NOT_KEPT}
-            network.built_by = {"builder": build.__name__, "arguments": arguments}
+            network.built_by = what_builds(build, *positional, **named)
         return network
 
     return built
+
+
+def what_builds(build: Callable[..., Any], *positional: Any, **named: Any) -> dict[str, Any]:
+    """The `ClickNetwork.built_by` of the network that a builder makes of some arguments."""
+    bound = inspect.signature(build).bind(*positional, **named)
+    bound.apply_defaults()
+    arguments = {key: v for key, v in bound.arguments.items() if key not in NOT_KEPT}
+    return {"builder": build.__name__, "arguments": arguments}
 
 
 def input_size(input_shape: Sequence[int] | None) -> tuple[int | None, int | None]:

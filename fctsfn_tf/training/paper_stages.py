@@ -10,6 +10,7 @@ A stage that has ended is not built again when the same call is repeated: its pr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import keras
 from keras import ops
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.click_network import what_builds
 from fctsfn_tf.networks.fctsfn import (
     FC_FILTERS,
     FCTSFN,
@@ -29,6 +31,7 @@ from fctsfn_tf.networks.fctsfn import (
 )
 from fctsfn_tf.networks.stage_transfer import transfer_stage
 from fctsfn_tf.networks.weight_files import load_variables
+from fctsfn_tf.predict.preset_files import read_settings
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training.checkpoints import read_state
 from fctsfn_tf.training.compact_training import jit_compile, use_averaged_weights
@@ -86,20 +89,20 @@ def train_tslfn(
 
     Source: paper §3.3.
     """
-    result = _Result()
+    before: keras.Model | Path | None = None
     for stride, recipe in stages.items():
         run = Path(directory) / f"{network.lower()}_{stride}s"
-        if _has_ended(run, recipe, alpha, seed):
-            result = _Result(run)
+        build = partial(STRIDED[network], stride=stride, alpha=alpha, **arguments)
+        if _has_ended(run, build, recipe, alpha, seed):
+            before = run
             continue
         keras.utils.set_random_seed(seed)
-        own = {"stride": stride, "alpha": alpha, **arguments}
-        fresh = STRIDED[network](weights=weights if result.is_none else None, **own)
-        if not result.is_none:
-            transfer_stage(result.network(), fresh)
-        _train_by_the_paper(fresh, network, own, data, run, recipe, seed, should_stop)
-        result = _Result(run, fresh)
-    return result.network()
+        fresh = build(weights=weights if before is None else None)
+        if before is not None:
+            transfer_stage(_network_of(before), fresh)
+        _train_by_the_paper(fresh, data, run, recipe, alpha, seed, should_stop)
+        before = fresh
+    return _network_of(before)
 
 
 def train_msrn(
@@ -126,14 +129,15 @@ def train_msrn(
     Source: paper §3.3.
     """
     run = Path(directory)
-    if _has_ended(run, recipe, alpha, seed):
-        return _Result(run).network()
+    fc_filters = _fc_filters(tslfn, alpha)
+    build = partial(FCTSFN, **{"alpha": alpha, "fc_filters": fc_filters, **arguments})
+    if _has_ended(run, build, recipe, alpha, seed):
+        return _network_of(run)
     keras.utils.set_random_seed(seed)
-    own = {"alpha": alpha, "fc_filters": _fc_filters(tslfn, alpha), **arguments}
-    network = FCTSFN(**own)
+    network = build()
     transfer_stage(tslfn, network)
     freeze_tslfn(network)
-    _train_by_the_paper(network, "FCTSFN", own, data, run, recipe, seed, should_stop)
+    _train_by_the_paper(network, data, run, recipe, alpha, seed, should_stop)
     return network
 
 
@@ -165,28 +169,26 @@ def train_practical(
     Returns:
         The network with the moving average of its weights.
     """
-    result = _Result(made=tslfn)
+    if tslfn is not None:
+        arguments["fc_filters"] = _fc_filters(tslfn, alpha)
+    before: keras.Model | Path | None = tslfn
     for name, recipe in practical_stages(network, stages, tslfn is not None).items():
         run = Path(directory) / name
-        if _has_ended(run, recipe, alpha, seed):
-            result = _Result(run)
+        is_whole = network == "FCTSFN" and recipe.learns != "tslfn"
+        builder = FCTSFN if is_whole else STRIDED["TSLFN" if network == "FCTSFN" else network]
+        build = partial(builder, alpha=alpha, **arguments)
+        if _has_ended(run, build, recipe, alpha, seed):
+            before = run
             continue
         keras.utils.set_random_seed(seed)
-        builder = network
-        if network == "FCTSFN" and recipe.learns == "tslfn":
-            builder = "TSLFN"
-        own = {"alpha": alpha, **arguments}
-        if tslfn is not None:
-            own["fc_filters"] = _fc_filters(tslfn, alpha)
-        build = FCTSFN if builder == "FCTSFN" else STRIDED[builder]
-        fresh = build(weights=weights if result.is_none else None, **own)
-        if result.is_none:
+        fresh = build(weights=weights if before is None else None)
+        if before is None:
             _strengthen_clicks(fresh, recipe.click_gain)
         else:
-            transfer_stage(result.network(), fresh)
-        _train_practically(fresh, builder, own, data, run, recipe, seed, should_stop)
-        result = _Result(run, fresh)
-    return result.network()
+            transfer_stage(_network_of(before), fresh)
+        _train_practically(fresh, data, run, recipe, alpha, seed, should_stop)
+        before = fresh
+    return _network_of(before)
 
 
 def practical_stages(
@@ -215,30 +217,31 @@ def practical_stages(
     return found
 
 
-class _Result:
-    """The network that the last stage made, or left as a preset when it ended before."""
-
-    def __init__(self, run: Path | None = None, made: keras.Model | None = None) -> None:
-        self._run, self._made = run, made
-
-    @property
-    def is_none(self) -> bool:
-        """Whether there was no stage yet."""
-        return self._run is None and self._made is None
-
-    def network(self) -> keras.Model:
-        if self._made is None:
-            self._made = load_preset(self._run / PRESET_NAME)[0]
-        return self._made
+def _network_of(result: keras.Model | Path) -> keras.Model:
+    """What a stage made; or, of one that had ended before, the directory of its run → its preset's
+    network."""
+    return load_preset(result / PRESET_NAME)[0] if isinstance(result, Path) else result
 
 
-def _has_ended(run: Path, recipe: PaperRecipe | PracticalRecipe, alpha: float, seed: int) -> bool:
-    """Whether a run of this recipe came to its end and left its preset.
+def _has_ended(
+    run: Path,
+    build: partial[keras.Model],
+    recipe: PaperRecipe | PracticalRecipe,
+    alpha: float,
+    seed: int,
+) -> bool:
+    """Whether a run of this network and recipe came to its end and left its preset.
 
-    A run of another recipe is none of these: it is refused when it is begun.
+    A run of another network or recipe is none of these: it is refused when it is begun.
     """
+    preset = run / PRESET_NAME
     found = read_state(run)
-    if found is None or not found["run"]["is_finished"] or not (run / PRESET_NAME).exists():
+    if found is None or not found["run"]["is_finished"] or not preset.exists():
+        return False
+    left = read_settings(preset)
+    if left["builder"] != build.func.__name__:
+        return False
+    if what_builds(build.func, **left["arguments"]) != what_builds(build.func, **build.keywords):
         return False
     settings = {"recipe": recipe, "alpha": alpha, "seed": seed}
     return not differences({name: found["settings"].get(name) for name in settings}, settings)
@@ -259,11 +262,10 @@ def _strengthen_clicks(network: keras.Model, gain: float) -> None:
 
 def _train_by_the_paper(
     network: keras.Model,
-    builder: str,
-    arguments: dict[str, Any],
     data: TrainingData,
     run: Path,
     recipe: PaperRecipe,
+    alpha: float,
     seed: int,
     should_stop: Callable[[], bool],
 ) -> None:
@@ -275,30 +277,27 @@ def _train_by_the_paper(
         jit_compile=jit_compile(),
     )
     network.optimizer.build(network.trainable_variables)
-    alpha = arguments["alpha"]
     stage = run_stage(network, network, data, run, recipe, alpha, seed, should_stop)
     if stage.state.best_score is not None:
         load_variables(network, run / BEST_NAME)
-    save_trained(run, network, builder, arguments, stage.config, stage.state, "float32")
+    save_trained(run, network, stage.config, stage.state, "float32")
     tell_left_out(stage.batches)
 
 
 def _train_practically(
     network: keras.Model,
-    builder: str,
-    arguments: dict[str, Any],
     data: TrainingData,
     run: Path,
     recipe: PracticalRecipe,
+    alpha: float,
     seed: int,
     should_stop: Callable[[], bool],
 ) -> None:
     """Train a network in place and leave a preset of it."""
     model = practical_training_model(network, recipe, seed)
-    alpha = arguments["alpha"]
     stage = run_stage(model, network, data, run, recipe, alpha, seed, should_stop)
     use_averaged_weights(model, stage.batches, recipe, stage.state.step)
-    save_trained(run, network, builder, arguments, stage.config, stage.state, "float32")
+    save_trained(run, network, stage.config, stage.state, "float32")
     tell_left_out(stage.batches)
 
 

@@ -131,9 +131,7 @@ def train_compact(
     directory = Path(directory)
     stage = run_stage(model, network, data, directory, recipe, alpha, seed, should_stop)
     use_averaged_weights(model, stage.batches, recipe, stage.state.step)
-    builder = "compact_lite_network" if is_lite else "compact_network"
-    arguments = {} if is_lite else {"alpha": alpha}
-    save_trained(directory, network, builder, arguments, stage.config, stage.state, "float16")
+    save_trained(directory, network, stage.config, stage.state, "float16")
     tell_left_out(stage.batches)
     return network
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import keras
-
+from fctsfn_tf.networks.click_network import ClickNetwork
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.presets import save_preset
 from fctsfn_tf.training.run_state import RunState
@@ -16,9 +14,7 @@ PRESET_NAME = "preset"
 
 def save_trained(
     directory: Path,
-    network: keras.Model,
-    builder: str,
-    arguments: dict[str, Any],
+    network: ClickNetwork,
     config: PredictorConfig,
     state: RunState,
     dtype: str,
@@ -31,4 +27,4 @@ def save_trained(
     if state.best_score is not None:
         lines.append(f"Best validation: {state.best_score:.1%} mean IoU at step {state.best_step}.")
     card = "\n".join(lines) + "\n"
-    save_preset(network, preset, config, card, dtype, builder=builder, arguments=arguments)
+    save_preset(network, preset, config, card, dtype)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from functools import partialmethod
+from functools import partialmethod, wraps
 from itertools import pairwise
 
 import keras
@@ -260,11 +260,15 @@ def test_the_practical_recipe_trains_what_each_stage_is_for(practical):
 def test_a_stage_that_has_ended_is_not_built_again(practical, data, monkeypatch):
     directory, network = practical
 
-    def built(*arguments, **named):
-        raise AssertionError("built again")
+    def never_again(build):
+        @wraps(build)
+        def built(*arguments, **named):
+            raise AssertionError("built again")
 
-    monkeypatch.setattr(paper_stages, "FCTSFN", built)
-    monkeypatch.setitem(paper_stages.STRIDED, "TSLFN", built)
+        return built
+
+    monkeypatch.setattr(paper_stages, "FCTSFN", never_again(FCTSFN))
+    monkeypatch.setitem(paper_stages.STRIDED, "TSLFN", never_again(TSLFN))
     again = train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256)
     for path, array in arrays(network).items():
         np.testing.assert_array_equal(array, arrays(again)[path])
@@ -280,3 +284,17 @@ def test_the_lower_image_stream_alone_is_frozen():
         assert len(still) == frozen, still
     with pytest.raises(InputError, match="a stage for SSFCN"):
         practical_stages("SSFCN", {"refined": PRACTICAL["refined"]})
+
+
+@pytest.mark.parametrize(
+    ("network", "changed"),
+    [("SSFCN", {}), ("FCTSFN", {"fc_filters": 128}), ("TSLFN", {"depth": 3})],
+)
+def test_a_stage_of_another_network_is_refused(practical, data, network, changed):
+    """Its name is the same, and so is its recipe."""
+    directory, _ = practical
+    arguments = {"fc_filters": 256, **changed}
+    with pytest.raises(InputError, match="must come from the same network"):
+        train_practical(
+            data, directory, network=network, stages=PRACTICAL, alpha=ALPHA, **arguments
+        )
