@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.evaluation.benchmark.peak_memory import most_bytes
 
 # (photograph) → (clicks so far, oldest first) → mask (H, W) bool
 Tool = Callable[[str], Callable[[Sequence[Click]], np.ndarray]]
@@ -140,16 +141,7 @@ def main(name: str, photograph: str, clicks_file: str, mask_file: str) -> None:
         started = time.perf_counter()
         segment(clicks[:count])
         seconds.append(time.perf_counter() - started)
-    print(json.dumps({"mask_at": mask_at, "seconds": seconds, "peak_bytes": _peak_bytes()}))
-
-
-def _peak_bytes() -> int:
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    print(json.dumps({"mask_at": mask_at, "seconds": seconds, "peak_bytes": most_bytes()}))
 
 
 if __name__ == "__main__":
