@@ -23,7 +23,16 @@ from keras import layers, ops
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks import efficientnet_lite
 from fctsfn_tf.networks.click_network import ClickNetwork, builder, input_size
-from fctsfn_tf.networks.encode_once import IMAGE_FEATURES_PREFIX
+from fctsfn_tf.networks.compact_blocks import (
+    conv_norm_relu,
+    deep_fusion,
+    fuse,
+    image_half,
+    inverted_residual,
+    linear,
+    refine,
+    refined_to_half,
+)
 from fctsfn_tf.networks.layers import BilinearUpsampling, CropLike, PadToMultiple
 from fctsfn_tf.networks.weight_files import load_variables
 
@@ -41,8 +50,6 @@ IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 # Channels of the pyramid and of the refining, from 1/2 to 1/32.
 WIDTHS = (16, 32, 64, 128, 160)
 ATTENTION_WIDTH = 64
-# Moving averages follow fast enough for the short roll-outs in inference mode while training.
-BATCH_NORM_MOMENTUM = 0.97
 # Added to the share of a cell that disks cover before the logarithm, so that without any click
 # the attention is uniform instead of undefined.
 UNCLICKED = 1e-6
@@ -129,56 +136,43 @@ def compact_network(
     taps = _mobilenet_v2(x, backbone_weights, alpha)
     pyramid = _pyramid(taps)  # 1/2 … 1/32, WIDTHS channels
     image_halves = [
-        _image_half(pyramid[0], WIDTHS[0], "half"),  # (B, H/2, W/2, 16)
-        _image_half(pyramid[1], WIDTHS[1], "quarter"),  # (B, H/4, W/4, 32)
-        _image_half(pyramid[2], WIDTHS[2], "eighth"),  # (B, H/8, W/8, 64)
-        _image_half(pyramid[3], WIDTHS[3], "sixteenth"),  # (B, H/16, W/16, 128)
-        _image_half(pyramid[4], WIDTHS[4], "thirty_second"),  # (B, H/32, W/32, 160)
+        image_half(pyramid[0], WIDTHS[0], "half"),  # (B, H/2, W/2, 16)
+        image_half(pyramid[1], WIDTHS[1], "quarter"),  # (B, H/4, W/4, 32)
+        image_half(pyramid[2], WIDTHS[2], "eighth"),  # (B, H/8, W/8, 64)
+        image_half(pyramid[3], WIDTHS[3], "sixteenth"),  # (B, H/16, W/16, 128)
+        image_half(pyramid[4], WIDTHS[4], "thirty_second"),  # (B, H/32, W/32, 160)
     ]
-    queries = _image_half(pyramid[3], ATTENTION_WIDTH, "queries")
-    keys = _image_half(pyramid[3], ATTENTION_WIDTH, "keys")
+    queries = image_half(pyramid[3], ATTENTION_WIDTH, "queries")
+    keys = image_half(pyramid[3], ATTENTION_WIDTH, "keys")
 
     # ---- Interaction stream: runs per click ----------------------------------------------------
     maps = PadToMultiple(32, name="pad_click_maps")(click_maps)
     interaction = []
     x = maps
     for scale, filters in enumerate(WIDTHS[:4]):
-        x = _conv_norm_relu(x, filters, 3, f"interaction_{2 ** (scale + 1)}", strides=2)
+        x = conv_norm_relu(x, filters, 3, f"interaction_{2 ** (scale + 1)}", strides=2)
         interaction.append(x)
     disks = layers.AveragePooling2D(16, name="disks_16")(maps)[..., :2]  # (B, H/16, W/16, 2)
 
     # ---- Fusion net ----------------------------------------------------------------------------
     attended = ClickAttention(name="click_attention")([queries, keys, interaction[3], disks])
-    x = _fuse(
+    x = fuse(
         image_halves[3],
         [
-            _linear(interaction[3], WIDTHS[3], "fusion_16_interaction"),
-            _linear(attended, WIDTHS[3], "fusion_16_attended"),
+            linear(interaction[3], WIDTHS[3], "fusion_16_interaction"),
+            linear(attended, WIDTHS[3], "fusion_16_attended"),
         ],
         "fusion_16",
     )
-    x = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_a")
-    sixteenth = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_b")
-    x = _inverted_residual(sixteenth, WIDTHS[4], 5, "fusion_32_down", strides=2)
-    x = _fuse(image_halves[4], [x], "fusion_32")
-    x = _inverted_residual(x, WIDTHS[4], 5, "fusion_32_a")
-    x = _inverted_residual(x, WIDTHS[4], 5, "fusion_32_b")
-    x = BilinearUpsampling(2, name="fusion_32_up")(_linear(x, WIDTHS[3], "fusion_32_reduce"))
-    x = layers.Add(name="fusion_skip")([x, sixteenth])
-    x = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_c")  # (B, H/16, W/16, 128)
+    x = deep_fusion(x, image_halves[4], WIDTHS)  # (B, H/16, W/16, 128)
 
     # ---- Score at 1/8, then refining to 1/2 ----------------------------------------------------
-    x = _refine(x, image_halves[2], interaction[2], WIDTHS[2], "refine_8")
-    x = _inverted_residual(x, WIDTHS[2], 3, "refine_8_a")
-    x = _inverted_residual(x, WIDTHS[2], 3, "refine_8_b")
+    x = refine(x, image_halves[2], interaction[2], WIDTHS[2], "refine_8")
+    x = inverted_residual(x, WIDTHS[2], 3, "refine_8_a")
+    x = inverted_residual(x, WIDTHS[2], 3, "refine_8_b")
     score = layers.Conv2D(1, 1, name="coarse_score")(x)  # (B, H/8, W/8, 1)
     x = layers.Concatenate(name="with_score")([x, score])
-    x = _refine(x, image_halves[1], interaction[1], WIDTHS[1], "refine_4")
-    x = _conv_norm_relu(x, WIDTHS[1], 3, "refine_4_a")
-    x = _conv_norm_relu(x, WIDTHS[1], 3, "refine_4_b")
-    x = _refine(x, image_halves[0], interaction[0], WIDTHS[0], "refine_2")
-    x = _conv_norm_relu(x, WIDTHS[0], 3, "refine_2_a")
-    x = _conv_norm_relu(x, WIDTHS[0], 3, "refine_2_b")
+    x = refined_to_half(x, image_halves, interaction, WIDTHS)
     x = layers.Conv2D(1, 3, padding="same", name="refined_score")(x)  # (B, H/2, W/2, 1)
     x = BilinearUpsampling(2, name="refined_up")(x)
     logits = CropLike(name="crop", dtype="float32")([x, click_maps])  # (B, H, W, 1)
@@ -243,66 +237,13 @@ def _mobilenet_v2(image: Any, weights: str | Path | None, alpha: float) -> list:
 
 def _pyramid(taps: list) -> list:
     """Top-down pyramid over the taps: what the coarse levels know reaches the fine ones."""
-    levels = [_conv_norm_relu(taps[4], WIDTHS[4], 1, "pyramid_32")]
+    levels = [conv_norm_relu(taps[4], WIDTHS[4], 1, "pyramid_32")]
     for level in (3, 2, 1, 0):
         scale = 2 ** (level + 1)
-        lateral = _linear(taps[level], WIDTHS[level], f"pyramid_{scale}_lateral")
-        coarser = _linear(levels[0], WIDTHS[level], f"pyramid_{scale}_reduce")
+        lateral = linear(taps[level], WIDTHS[level], f"pyramid_{scale}_lateral")
+        coarser = linear(levels[0], WIDTHS[level], f"pyramid_{scale}_reduce")
         coarser = BilinearUpsampling(2, name=f"pyramid_{scale}_up")(coarser)
-        x = _fuse(lateral, [coarser], f"pyramid_{scale}")
-        x = _conv_norm_relu(x, WIDTHS[level], 3, f"pyramid_{scale}_out")
+        x = fuse(lateral, [coarser], f"pyramid_{scale}")
+        x = conv_norm_relu(x, WIDTHS[level], 3, f"pyramid_{scale}_out")
         levels.insert(0, x)
     return levels
-
-
-def _image_half(x: Any, filters: int, what: str) -> Any:
-    """The image's half of a fusing 1×1 convolution; here the image part ends."""
-    x = _linear(x, filters, f"{what}_image")
-    return layers.Identity(name=f"{IMAGE_FEATURES_PREFIX}{what}")(x)
-
-
-def _linear(x: Any, filters: int, name: str) -> Any:
-    return layers.Conv2D(filters, 1, use_bias=False, name=name)(x)
-
-
-def _fuse(first: Any, others: list, name: str) -> Any:
-    """Sum, BatchNorm, ReLU: a 1×1 convolution over a concatenation, written as a sum of halves."""
-    x = layers.Add(name=f"{name}_sum")([first, *others])
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _refine(x: Any, image_half: Any, interaction: Any, filters: int, name: str) -> Any:
-    """One step up: twice the resolution, joined by that scale of both streams."""
-    x = BilinearUpsampling(2, name=f"{name}_up")(_linear(x, filters, f"{name}_reduce"))
-    return _fuse(x, [image_half, _linear(interaction, filters, f"{name}_interaction")], name)
-
-
-def _conv_norm_relu(x: Any, filters: int, size: int, name: str, strides: int = 1) -> Any:
-    x = layers.Conv2D(
-        filters,
-        size,
-        strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(x)
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _inverted_residual(x: Any, filters: int, size: int, name: str, strides: int = 1) -> Any:
-    """MobileNetV2's block with expansion 3; the sum only where shapes agree."""
-    inputs = x
-    x = _conv_norm_relu(x, 3 * inputs.shape[-1], 1, f"{name}_expand")
-    x = layers.DepthwiseConv2D(
-        size, strides, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_depthwise_norm")(x)
-    x = layers.ReLU(name=f"{name}_depthwise_relu")(x)
-    x = _linear(x, filters, f"{name}_project")
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_project_norm")(x)
-    if strides == 1 and inputs.shape[-1] == filters:
-        x = layers.Add(name=f"{name}_add")([inputs, x])
-    return x

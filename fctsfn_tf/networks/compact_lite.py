@@ -23,14 +23,15 @@ import keras
 from keras import layers, ops
 
 from fctsfn_tf.networks.click_network import ClickNetwork, builder, input_size
-from fctsfn_tf.networks.compact import (
+from fctsfn_tf.networks.compact_blocks import (
     BATCH_NORM_MOMENTUM,
-    _conv_norm_relu,
-    _fuse,
-    _image_half,
-    _inverted_residual,
-    _linear,
-    _refine,
+    conv_norm_relu,
+    deep_fusion,
+    fuse,
+    image_half,
+    inverted_residual,
+    linear,
+    refined_to_half,
 )
 from fctsfn_tf.networks.efficientnet_lite import (
     OFFSET,
@@ -213,16 +214,16 @@ def compact_lite_network(
     x = PadToMultiple(32, name="pad_image")(x)
     pyramid = _pyramid(efficientnet_lite2(x))  # 1/2 … 1/32, WIDTHS channels
     image_halves = [
-        _image_half(pyramid[0], WIDTHS[0], "half"),  # (B, H/2, W/2, 24)
-        _image_half(pyramid[1], WIDTHS[1], "quarter"),  # (B, H/4, W/4, 48)
-        _image_half(pyramid[2], WIDTHS[2], "eighth"),  # (B, H/8, W/8, 64)
-        _image_half(pyramid[3], WIDTHS[3], "sixteenth"),  # (B, H/16, W/16, 128)
-        _image_half(pyramid[4], WIDTHS[4], "thirty_second"),  # (B, H/32, W/32, 160)
+        image_half(pyramid[0], WIDTHS[0], "half"),  # (B, H/2, W/2, 24)
+        image_half(pyramid[1], WIDTHS[1], "quarter"),  # (B, H/4, W/4, 48)
+        image_half(pyramid[2], WIDTHS[2], "eighth"),  # (B, H/8, W/8, 64)
+        image_half(pyramid[3], WIDTHS[3], "sixteenth"),  # (B, H/16, W/16, 128)
+        image_half(pyramid[4], WIDTHS[4], "thirty_second"),  # (B, H/32, W/32, 160)
     ]
-    queries = _image_half(pyramid[3], KEY_WIDTH, "queries")
-    keys = _image_half(pyramid[3], KEY_WIDTH, "keys")
-    values = _image_half(pyramid[3], VALUE_WIDTH, "values")
-    appearance = _linear(pyramid[2], WIDTHS[2], "appearance_image")
+    queries = image_half(pyramid[3], KEY_WIDTH, "queries")
+    keys = image_half(pyramid[3], KEY_WIDTH, "keys")
+    values = image_half(pyramid[3], VALUE_WIDTH, "values")
+    appearance = linear(pyramid[2], WIDTHS[2], "appearance_image")
     appearance = layers.UnitNormalization(name="appearance_unit")(appearance)
     appearance = layers.Identity(name="image_features_appearance")(appearance)
 
@@ -231,7 +232,7 @@ def compact_lite_network(
     interaction = []
     x = maps
     for scale, filters in enumerate(INTERACTION_WIDTHS):
-        convolution = _separable if scale == 3 else _conv_norm_relu
+        convolution = _separable if scale == 3 else conv_norm_relu
         x = convolution(x, filters, 3, f"interaction_{2 ** (scale + 1)}", strides=2)
         interaction.append(x)
     disks_8 = layers.AveragePooling2D(8, name="disks_8")(maps)[..., :2]  # (B, H/8, W/8, 2)
@@ -239,49 +240,36 @@ def compact_lite_network(
 
     # ---- Fusion net ----------------------------------------------------------------------------
     resembling = ClickResemblance(name="click_resemblance")([queries, keys, values, disks_16])
-    x = _fuse(
+    x = fuse(
         image_halves[3],
         [
-            _linear(interaction[3], WIDTHS[3], "fusion_16_interaction"),
-            _linear(resembling, WIDTHS[3], "fusion_16_resembling"),
+            linear(interaction[3], WIDTHS[3], "fusion_16_interaction"),
+            linear(resembling, WIDTHS[3], "fusion_16_resembling"),
         ],
         "fusion_16",
     )
-    x = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_a")
-    sixteenth = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_b")
-    x = _inverted_residual(sixteenth, WIDTHS[4], 5, "fusion_32_down", strides=2)
-    x = _fuse(image_halves[4], [x], "fusion_32")
-    x = _inverted_residual(x, WIDTHS[4], 5, "fusion_32_a")
-    x = _inverted_residual(x, WIDTHS[4], 5, "fusion_32_b")
-    x = BilinearUpsampling(2, name="fusion_32_up")(_linear(x, WIDTHS[3], "fusion_32_reduce"))
-    x = layers.Add(name="fusion_skip")([x, sixteenth])
-    x = _inverted_residual(x, WIDTHS[3], 5, "fusion_16_c")  # (B, H/16, W/16, 128)
+    x = deep_fusion(x, image_halves[4], WIDTHS)  # (B, H/16, W/16, 128)
 
     # ---- Scores at 1/8, then refining to 1/2 ---------------------------------------------------
     prototypes = ClickPrototypes(name="click_prototypes")([appearance, disks_8])
-    x = BilinearUpsampling(2, name="refine_8_up")(_linear(x, WIDTHS[2], "refine_8_reduce"))
-    x = _fuse(
+    x = BilinearUpsampling(2, name="refine_8_up")(linear(x, WIDTHS[2], "refine_8_reduce"))
+    x = fuse(
         x,
         [
             image_halves[2],
-            _linear(interaction[2], WIDTHS[2], "refine_8_interaction"),
-            _linear(prototypes, WIDTHS[2], "refine_8_prototypes"),
+            linear(interaction[2], WIDTHS[2], "refine_8_interaction"),
+            linear(prototypes, WIDTHS[2], "refine_8_prototypes"),
         ],
         "refine_8",
     )
-    x = _inverted_residual(x, WIDTHS[2], 5, "refine_8_a")
-    x = _inverted_residual(x, WIDTHS[2], 5, "refine_8_b")
-    x = _inverted_residual(x, WIDTHS[2], 5, "refine_8_c")
+    x = inverted_residual(x, WIDTHS[2], 5, "refine_8_a")
+    x = inverted_residual(x, WIDTHS[2], 5, "refine_8_b")
+    x = inverted_residual(x, WIDTHS[2], 5, "refine_8_c")
     num_masks = 1 + NUM_CANDIDATES
     scores = layers.Conv2D(num_masks, 1, name="coarse_score")(x)  # (B, H/8, W/8, 4)
     predicted_iou = _predicted_iou(x, scores)
     x = layers.Concatenate(name="with_score")([x, scores])
-    x = _refine(x, image_halves[1], interaction[1], WIDTHS[1], "refine_4")
-    x = _conv_norm_relu(x, WIDTHS[1], 3, "refine_4_a")
-    x = _conv_norm_relu(x, WIDTHS[1], 3, "refine_4_b")
-    x = _refine(x, image_halves[0], interaction[0], WIDTHS[0], "refine_2")
-    x = _conv_norm_relu(x, WIDTHS[0], 3, "refine_2_a")
-    x = _conv_norm_relu(x, WIDTHS[0], 3, "refine_2_b")
+    x = refined_to_half(x, image_halves, interaction, WIDTHS)
     x = layers.Conv2D(num_masks, 3, padding="same", name="refined_score")(x)  # (B, H/2, W/2, 4)
     masks = []
     for what, part in (("answer", x[..., :1]), ("candidates", x[..., 1:])):
@@ -297,17 +285,17 @@ def compact_lite_network(
 
 def _pyramid(taps: list) -> list:
     """Top-down pyramid over the taps: what the coarse levels know reaches the fine ones."""
-    levels = [_conv_norm_relu(taps[4], WIDTHS[4], 1, "pyramid_32")]
+    levels = [conv_norm_relu(taps[4], WIDTHS[4], 1, "pyramid_32")]
     for level in (3, 2, 1, 0):
         scale = 2 ** (level + 1)
-        lateral = _linear(taps[level], WIDTHS[level], f"pyramid_{scale}_lateral")
-        coarser = _linear(levels[0], WIDTHS[level], f"pyramid_{scale}_reduce")
+        lateral = linear(taps[level], WIDTHS[level], f"pyramid_{scale}_lateral")
+        coarser = linear(levels[0], WIDTHS[level], f"pyramid_{scale}_reduce")
         coarser = BilinearUpsampling(2, name=f"pyramid_{scale}_up")(coarser)
-        x = _fuse(lateral, [coarser], f"pyramid_{scale}")
+        x = fuse(lateral, [coarser], f"pyramid_{scale}")
         if level == 3:  # 3 × 3 kernels of 128 channels would be 4 % of all weights
             x = _separable(x, WIDTHS[level], 5, f"pyramid_{scale}_out")
         else:
-            x = _conv_norm_relu(x, WIDTHS[level], 3, f"pyramid_{scale}_out")
+            x = conv_norm_relu(x, WIDTHS[level], 3, f"pyramid_{scale}_out")
         levels.insert(0, x)
     return levels
 
@@ -318,7 +306,7 @@ def _separable(x: Any, filters: int, size: int, name: str, strides: int = 1) -> 
         size, strides, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_depthwise_norm")(x)
-    return _conv_norm_relu(x, filters, 1, name)
+    return conv_norm_relu(x, filters, 1, name)
 
 
 def _predicted_iou(features: Any, scores: Any) -> Any:
