@@ -9,6 +9,9 @@ import { serve } from "../../scripts/serve.js";
 
 const WEB = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 export const SCREENSHOTS = path.join(WEB, "screenshots");
+const EXAMPLES = path.join(path.dirname(WEB), "examples");
+export const CAT = path.join(EXAMPLES, "cat.jpg");
+export const COFFEE = path.join(EXAMPLES, "coffee.jpg");
 const FLAGS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -27,6 +30,9 @@ export const PHONE = { width: 390, height: 844 };
 export function chromiumPath() {
   return PROGRAMS.find((program) => program && existsSync(program));
 }
+
+/** What a test's `skip` is: false, or why the page cannot be opened here. */
+export const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 
 /** A browser and a server of the site; `close` ends both. */
 export async function start(options = {}) {

@@ -1,24 +1,19 @@
 /** The keyboard alone: the focus is never lost, the crosshair stays in sight, Esc closes. */
 
 import assert from "node:assert/strict";
-import path from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import {
-  chromiumPath,
+  CAT,
   clickPixel,
   newPage,
   openPage,
   openPhotograph,
   screenshot,
   settled,
+  skip,
   start,
   stateOf,
 } from "./harness.js";
-
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const CAT = path.join(ROOT, "examples", "cat.jpg");
-const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 
 let site; // {browser, url, close}
 let page;

@@ -1,22 +1,18 @@
 /** The page at every width of a screen, from small phones to large monitors, and phones on their side. */
 
 import assert from "node:assert/strict";
-import path from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import {
-  chromiumPath,
+  CAT,
   clickPixel,
   newPage,
   openPage,
   openPhotograph,
   screenshot,
+  skip,
   start,
 } from "./harness.js";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const CAT = path.join(ROOT, "examples", "cat.jpg");
-const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 const WIDTHS = [320, 360, 390, 430, 500, 501, 600, 768, 820, 821, 900, 1000, 1080, 1100, 1101];
 const SIZES = [
   ...[...WIDTHS, 1280, 1440, 1799, 1800, 2560].map((width) => [width, 800]),

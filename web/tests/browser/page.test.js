@@ -9,8 +9,9 @@ import { fileURLToPath } from "node:url";
 import { maskOfRunLengths } from "../../src/engine/images/runLengths.js";
 import { iou } from "../iou.js";
 import {
-  chromiumPath,
+  CAT,
   clickPixel,
+  COFFEE,
   DESKTOP,
   isComplete,
   newPage,
@@ -19,14 +20,12 @@ import {
   PHONE,
   screenshot,
   settled,
+  skip,
   start,
   stateOf,
 } from "./harness.js";
 
 const TESTS = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const EXAMPLES = path.join(path.dirname(path.dirname(TESTS)), "examples");
-const CAT = path.join(EXAMPLES, "cat.jpg");
-const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 const hostile = `<img src=x onerror="document.title='hacked'">.jpg`;
 
 let site; // {browser, url, close}
@@ -215,7 +214,7 @@ test(
     }
     await clickPixel(page, 430, 60, "right");
     assert.equal((await stateOf(page)).clicks.length, 1);
-    await page.setInputFiles("#mask-input", path.join(EXAMPLES, "coffee.jpg"));
+    await page.setInputFiles("#mask-input", COFFEE);
     await settled(page);
     assert.match(await page.textContent("#message"), /photograph's size, 451 × 300/);
   },
@@ -596,7 +595,12 @@ for (const colorScheme of ["light", "dark"]) {
 test("in German, from the browser's languages or chosen", { skip }, async () => {
   const { page, context, problems } = await newPage(site.browser, { locale: "de-AT" });
   await page.goto(site.url);
-  await page.waitForFunction(() => !/lädt/.test(document.querySelector("#backend").textContent));
+  // The text of the file is English, and the page may be loaded once more: only then German.
+  await page.waitForFunction(
+    () =>
+      document.documentElement.lang === "de" &&
+      !/lädt/.test(document.querySelector("#backend").textContent),
+  );
   assert.equal(await page.getAttribute("html", "lang"), "de");
   assert.equal((await page.textContent("#open-first")).trim(), "Foto öffnen");
   await openPhotograph(page, CAT);

@@ -2,25 +2,20 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import path from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import {
-  chromiumPath,
+  CAT,
   clickPixel,
+  COFFEE,
   newPage,
   openPage,
   openPhotograph,
   screenshot,
   settled,
+  skip,
   start,
   stateOf,
 } from "./harness.js";
-
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const CAT = path.join(ROOT, "examples", "cat.jpg");
-const COFFEE = path.join(ROOT, "examples", "coffee.jpg");
-const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 
 let site; // {browser, url, close}
 let page;

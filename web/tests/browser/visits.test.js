@@ -7,9 +7,8 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { DIST } from "../../scripts/build.js";
-import { chromiumPath, isComplete, newPage, openPage, start } from "./harness.js";
+import { isComplete, newPage, openPage, skip, start } from "./harness.js";
 
-const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 // Pages are asked for again, and the service worker is a file of its own.
 const SMALL = 100_000;
 

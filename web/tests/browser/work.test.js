@@ -4,25 +4,20 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import {
-  chromiumPath,
+  CAT,
   clickPixel,
   clickQuickly,
+  COFFEE,
   newPage,
   openPage,
   openPhotograph,
   screenshot,
   settled,
+  skip,
   start,
   stateOf,
 } from "./harness.js";
-
-const TESTS = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const EXAMPLES = path.join(path.dirname(path.dirname(TESTS)), "examples");
-const CAT = path.join(EXAMPLES, "cat.jpg");
-const COFFEE = path.join(EXAMPLES, "coffee.jpg");
-const skip = chromiumPath() ? false : "there is no Chromium here; name one in CHROMIUM";
 
 let site; // {browser, url, close}
 let shared; // {page, problems}, for the tests that need no page of their own
