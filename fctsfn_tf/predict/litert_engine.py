@@ -6,8 +6,8 @@ The parts are the files that `presets.add_litert_parts` writes. Keras and Tensor
 from __future__ import annotations
 
 import os
+import weakref
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
@@ -56,8 +56,11 @@ class LitertEngine(Engine):
             ) from None
 
     def encode(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """See `Engine.encode`; the features by name, each (1, height', width', channels)."""
-        return self._image_part(image=image[None])
+        """See `Engine.encode`; features by name, each (1, height', width', channels), read-only."""
+        features = self._image_part(image=image[None])
+        for feature in features.values():
+            feature.setflags(write=False)  # an interpreter that holds them must not miss a change
+        return features
 
     def click(self, features: dict[str, np.ndarray], click_maps: np.ndarray) -> np.ndarray:
         """See `Engine.click`."""
@@ -81,40 +84,78 @@ class _Part:
         self._content = content
         # Process → interpreters at rest. A forked child makes its own and leaves those of its
         # parent alone: their threads have not come along.
-        self._at_rest: dict[int, list[Any]] = {}
+        self._at_rest: dict[int, list[_Interpreter]] = {}
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs by name, arrays of their own."""
-        runner = self._take()
-        outputs = runner(**inputs)
-        self._give_back(runner)
+        interpreter = self._take()
+        outputs = interpreter(inputs)
+        self._give_back(interpreter)
         return outputs
 
     def channels_of(self, name: str) -> int:
         """How many channels an input has."""
-        runner = self._take()
-        shape = runner.get_input_details()[name]["shape"]
-        self._give_back(runner)
+        interpreter = self._take()
+        shape = interpreter.inputs[name]["shape"]
+        self._give_back(interpreter)
         return int(shape[-1])
 
-    def _take(self) -> Any:
+    def _take(self) -> _Interpreter:
         at_rest = self._at_rest.setdefault(os.getpid(), [])
         try:
             return at_rest.pop()  # in one step, so no two threads get the same
         except IndexError:
-            from ai_edge_litert.interpreter import Interpreter
+            return _Interpreter(self._content)
 
-            interpreter = Interpreter(model_content=self._content, num_threads=_num_threads())
-            return interpreter.get_signature_runner()
-
-    def _give_back(self, runner: Any) -> None:
-        self._at_rest[os.getpid()].append(runner)
+    def _give_back(self, interpreter: _Interpreter) -> None:
+        self._at_rest[os.getpid()].append(interpreter)
 
     def __getstate__(self) -> bytes:
         return self._content
 
     def __setstate__(self, content: bytes) -> None:
         self.__init__(content)
+
+
+class _Interpreter:
+    """A part made ready to run, for one thread at a time.
+
+    LiteRT keeps its inputs from run to run. So a photograph's features, which are the same arrays
+    at each of its clicks, are copied in once.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._litert = Interpreter(model_content=content, num_threads=_num_threads())
+        signature = self._litert.get_signature_runner()
+        self.inputs = signature.get_input_details()
+        self._outputs = signature.get_output_details()
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._held: dict[str, weakref.ref[np.ndarray]] = {}
+
+    def __call__(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        shapes = {name: array.shape for name, array in inputs.items()}
+        if shapes != self._shapes:
+            self._resize(shapes)
+        for name, array in inputs.items():
+            held = self._held.get(name)
+            if held is None or held() is not array:
+                self._litert.set_tensor(self.inputs[name]["index"], array)
+                self._held[name] = weakref.ref(array)
+        self._litert.invoke()
+        return {
+            name: self._litert.get_tensor(output["index"]) for name, output in self._outputs.items()
+        }
+
+    def _resize(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        if shapes.keys() != self.inputs.keys():
+            raise ValueError(f"expected the inputs {sorted(self.inputs)}, got {sorted(shapes)}")
+        self._shapes, self._held = {}, {}
+        for name, shape in shapes.items():
+            self._litert.resize_tensor_input(self.inputs[name]["index"], shape)
+        self._litert.allocate_tensors()
+        self._shapes = shapes
 
 
 def _num_threads() -> int:

@@ -90,6 +90,28 @@ def test_features_stay_what_they_were(engine):
     np.testing.assert_array_equal(engine.click(features, maps), before)
 
 
+def test_features_that_are_held_give_what_a_new_engine_gives():
+    """Photographs in turn, of one size and of another, each with clicks and a second look."""
+    rng = np.random.default_rng(0)
+    engine = LitertEngine("compact", *contents())
+    images = [rng.uniform(0, 255, (*size, 3)).astype(np.float32) for size in ((64, 96),) * 2]
+    images.append(rng.uniform(0, 255, (96, 64, 3)).astype(np.float32))
+    features = [engine.encode(image) for image in images]
+    for number in (0, 0, 1, 2, 1, 0, 0, 2):
+        maps = rng.integers(0, 2, images[number].shape).astype(np.float32)
+        fresh = LitertEngine("compact", *contents())
+        expected = fresh.click(fresh.encode(images[number]), maps)
+        np.testing.assert_array_equal(engine.click(features[number], maps), expected)
+        with pytest.raises(ValueError, match="Cannot set tensor"):
+            engine.click(features[number], maps.astype(np.float64))
+
+
+def test_features_cannot_be_changed_unnoticed(engine):
+    features = engine.encode(np.zeros((32, 32, 3), np.float32))
+    with pytest.raises(ValueError, match="read-only"):
+        next(iter(features.values()))[:] = 0
+
+
 def test_predictors_in_several_threads_over_one_engine(predictor):
     config = predictor.config
     images = [np.full((60 + 30 * k, 90, 3), 40, np.uint8) for k in range(3)]
