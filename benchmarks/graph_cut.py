@@ -2,11 +2,12 @@
 
     python benchmarks/graph_cut.py [--beside CHECKOUT]
 
-The probability is an ellipse over the bundled cat plus smooth noise, from "fairly sure" to "unsure
-everywhere", at the size at which a network answers and enlarged, as a `Predictor` does it. One
-thread. Prints processor seconds, the median of three cuts. With another checkout of the package,
-such as the commit before, both take turns, and the table has their ratio and the share of pixels on
-which their masks agree.
+First the bundled photographs with the shipped preset's own probability after one click, which is
+what a person waits for. Then worse ones than it gives: an ellipse over the cat plus smooth noise,
+from "fairly sure" to "unsure everywhere". All are enlarged to the photograph's size, as a
+`Predictor` does it. One thread. Prints processor seconds, the median of three cuts. With another
+checkout of the package, such as the commit before, both take turns, and the table has their ratio
+and the share of pixels on which their masks agree.
 """
 
 from __future__ import annotations
@@ -19,13 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from fctsfn_tf.clicks.click import Click
+from fctsfn_tf.images.image_io import read_image
+
 ROOT = Path(__file__).resolve().parent.parent
-PHOTOGRAPH = ROOT / "examples" / "cat.jpg"
+# Photograph → where it is clicked, as shares of its width and height.
+CLICKED = {"cat": (0.49, 0.53), "astronaut": (0.45, 0.39), "coffee": (0.5, 0.5)}
 SIZES = {1: (816, 1224), 12: (3000, 4000), 48: (6000, 8000)}
 # Of the network's answer.
 HEIGHT, WIDTH = 288, 384
@@ -45,17 +51,32 @@ def noisy_probability(noise: float, height: int, width: int) -> np.ndarray:
     return cv2.resize(probability, (width, height))
 
 
-def cut(megapixels: int, noise: str, mask_file: str) -> None:
+def photograph(name: str, height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8 RGB: a bundled one, enlarged."""
+    image = read_image(ROOT / "examples" / f"{name}.jpg")
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def answered_probability(name: str, height: int, width: int) -> np.ndarray:
+    """(height, width) float32: the shipped preset's after one click."""
+    from fctsfn_tf import Predictor
+
+    predictor = Predictor.from_preset()
+    predictor.set_image(photograph(name, height, width))
+    col, row = CLICKED[name]
+    return predictor.add_click(round(col * width), round(row * height), 1).probability
+
+
+def cut(name: str, probability_file: str, mask_file: str) -> None:
     """Print the seconds of one cut by the package that this process imports; keep its mask."""
-    from fctsfn_tf.clicks.click import Click
     from fctsfn_tf.images.graph_cut import graph_cut
-    from fctsfn_tf.images.image_io import read_image
 
     cv2.setNumThreads(1)
-    height, width = SIZES[megapixels]
-    image = cv2.resize(read_image(PHOTOGRAPH), (width, height), interpolation=cv2.INTER_CUBIC)
-    probability = noisy_probability(NOISES[noise], height, width)
-    clicks = [Click(height // 2, width // 2, True), Click(20, 20, False)]
+    probability = np.load(probability_file)
+    height, width = probability.shape
+    image = photograph(name, height, width)
+    col, row = CLICKED[name]
+    clicks = [Click(round(row * height), round(col * width), True), Click(20, 20, False)]
     graph_cut(probability[:64, :64], image[:64, :64], clicks[1:])  # loads what it needs
     started = time.process_time()
     mask = graph_cut(probability, image, clicks)
@@ -64,11 +85,19 @@ def cut(megapixels: int, noise: str, mask_file: str) -> None:
     print(json.dumps(seconds))
 
 
-def timed_cut(checkout: Path, megapixels: int, noise: str, mask_file: Path) -> float:
+def timed_cut(checkout: Path, name: str, probability_file: Path, mask_file: Path) -> float:
     """The seconds of one cut by a checkout, in a process of its own."""
-    command = [sys.executable, __file__, "--cut", str(megapixels), noise, str(mask_file)]
+    command = [sys.executable, __file__, "--cut", name, str(probability_file), str(mask_file)]
     variables = os.environ | {"PYTHONPATH": str(checkout)}
     return json.loads(subprocess.run(command, env=variables, check=True, stdout=-1).stdout)
+
+
+def cases(height: int, width: int) -> Iterator[tuple[str, str, np.ndarray]]:
+    """What is cut at one size: photograph, name of the probability, probability."""
+    for name in CLICKED:
+        yield name, "the preset's", answered_probability(name, height, width)
+    for kind, noise in NOISES.items():
+        yield "cat", kind, noisy_probability(noise, height, width)
 
 
 def main() -> None:
@@ -77,18 +106,21 @@ def main() -> None:
     parser.add_argument("--cut", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.cut:
-        cut(int(arguments.cut[0]), *arguments.cut[1:])
+        cut(*arguments.cut)
         return
     checkouts = [ROOT, arguments.beside] if arguments.beside else [ROOT]
-    names = ["s", "s, other", "ratio", "masks agree"][: 1 if len(checkouts) == 1 else 4]
-    print(f"| megapixels | probability | {' | '.join(names)} |\n|---:|---|{'---:|' * len(names)}")
+    columns = ["s", "s, other", "ratio", "masks agree"][: 1 if len(checkouts) == 1 else 4]
+    print(f"| megapixels | photograph | probability | {' | '.join(columns)} |")
+    print(f"|---:|---|---|{'---:|' * len(columns)}")
     with tempfile.TemporaryDirectory() as scratch:
-        masks = [Path(scratch) / f"{index}.npy" for index in range(len(checkouts))]
-        for megapixels in SIZES:
-            for noise in NOISES:
+        file = Path(scratch) / "probability.npy"
+        masks = [Path(scratch) / f"mask{index}.npy" for index in range(len(checkouts))]
+        for megapixels, size in SIZES.items():
+            for name, kind, probability in cases(*size):
+                np.save(file, probability)
                 runs = [
                     [
-                        timed_cut(checkout, megapixels, noise, mask)
+                        timed_cut(checkout, name, file, mask)
                         for checkout, mask in zip(checkouts, masks, strict=True)
                     ]
                     for _ in range(RUNS)
@@ -98,7 +130,7 @@ def main() -> None:
                 if arguments.beside:
                     ours, others = (np.unpackbits(np.load(mask)) for mask in masks)
                     cells += [f"{medians[0] / medians[1]:.2f}", f"{np.mean(ours == others):.4%}"]
-                print(f"| {megapixels} | {noise} | {' | '.join(cells)} |", flush=True)
+                print(f"| {megapixels} | {name} | {kind} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
