@@ -97,6 +97,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     clicks.add_argument(
         "--start-mask", type=Path, metavar="FILE", help="a mask to start from (one object)"
     )
+    clicks.add_argument(
+        "--candidate",
+        type=shared.count,
+        default=0,
+        metavar="N",
+        help="take the Nth of the other masks that the first click may have meant; which there "
+        "are is printed after one click (one object; networks that have them)",
+    )
     outputs = parser.add_argument_group("outputs")
     for kind, text in OUTPUT_HELP.items():
         outputs.add_argument(f"--{kind}", type=Path, metavar="FILE", help=text)
@@ -169,7 +177,7 @@ def _segment_photograph(arguments: argparse.Namespace) -> int:
     directory = arguments.output or Path()
     outputs = named or default_outputs(PurePath(photograph.name), directory, kinds)
     objects = _objects_of(arguments)
-    job = Job(photograph, objects, outputs, arguments.start_mask)
+    job = Job(photograph, objects, outputs, arguments.start_mask, arguments.candidate)
     _check_clicks_file_stays(arguments, [job])
     check_outputs([job], arguments.force)
     loaded = load(job)
@@ -253,7 +261,7 @@ def _jobs_of_folder(arguments: argparse.Namespace) -> list[Job]:
     from fctsfn_tf.predict.segmenting import Job, default_outputs
 
     single = [kind for kind in (*OUTPUT_HELP, "start_mask") if getattr(arguments, kind) is not None]
-    if single or arguments.points or not arguments.clicks:
+    if single or arguments.candidate or arguments.points or not arguments.clicks:
         raise InputError(
             "A folder needs --clicks FILE, and takes --output DIR and --formats A,B instead of "
             "single files and clicks."
@@ -301,6 +309,11 @@ def _print_result(job: Job, result: Result) -> None:
             f"object {clicked.number}{name}: {len(clicked.points)} clicks, {pixels} pixels "
             f"({share:.1f} %)"
         )
+    if result.candidates:
+        print("the click may also have meant (--candidate N):")
+    for number, (pixels, predicted_iou) in enumerate(result.candidates, start=1):
+        share = 100 * pixels / (result.height * result.width)
+        print(f"  {number}: {pixels} pixels ({share:.1f} %), predicted IoU {predicted_iou:.2f}")
     seconds = ", ".join(f"{value:.3f}" for value in result.click_seconds)
     print(
         f"image part {result.encode_seconds:.3f} s; per click {seconds} s "

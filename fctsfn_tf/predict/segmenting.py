@@ -25,7 +25,7 @@ from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.images.mask_files import check_output, read_mask, save
 from fctsfn_tf.images.overlay import overlay_png
 from fctsfn_tf.images.png_files import cutout_png, index_png, mask_png, probability_png
-from fctsfn_tf.predict.predictor import Predictor
+from fctsfn_tf.predict.predictor import Prediction, Predictor
 from fctsfn_tf.predict.workers import shared_out
 
 # What can be written of a photograph, and the suffix of the file.
@@ -56,6 +56,8 @@ class Job:
         objects: at least one; their numbers become those of the index PNG and of COCO.
         outputs: a path per kind of `OUTPUT_SUFFIXES`.
         start_mask: a file to start from (`mask_files.read_mask`), for one object only.
+        candidate: which of the first click's `Prediction.candidates` to go on from, counted from 1;
+            0 for the best answer. For one object only.
         classes: the objects' names in the order of YOLO's class numbers; by default, as they come.
     """
 
@@ -63,6 +65,7 @@ class Job:
     objects: Sequence[ObjectClicks]
     outputs: dict[str, Path]
     start_mask: Path | None = None
+    candidate: int = 0
     classes: tuple[str, ...] = ()
 
 
@@ -85,6 +88,9 @@ class Result:
         num_object_pixels: per object of the job.
         encode_seconds: spent in the image part of the network.
         click_seconds: spent on each click, in the order of objects and clicks.
+        candidates: what else the first click of the one object may have meant, the best first:
+            pixels and predicted IoU of each. Empty for several objects, after further clicks, and
+            for networks without candidates.
     """
 
     height: int
@@ -92,6 +98,7 @@ class Result:
     num_object_pixels: list[int]
     encode_seconds: float
     click_seconds: list[float]
+    candidates: list[tuple[int, float]]
 
 
 def default_outputs(image: PurePath, directory: Path, kinds: Iterable[str]) -> dict[str, Path]:
@@ -169,6 +176,11 @@ def load(job: Job) -> LoadedJob:
             "A start mask belongs to one object. Click one object at a time with it. "
             f"Received clicks on {len(job.objects)} objects."
         )
+    if job.candidate and len(job.objects) > 1:
+        raise InputError(
+            "A candidate is that of one object. Click one object at a time with it. "
+            f"Received clicks on {len(job.objects)} objects."
+        )
     clicks = []
     for clicked in job.objects:
         object_clicks = clicks_from_points(clicked.points, clicked.labels, height, width)
@@ -203,13 +215,28 @@ def segment(predictor: Predictor, loaded: LoadedJob, overwrite: bool = False) ->
             prediction = predictor.predict(clicked.points[:count], clicked.labels[:count])
             encode_seconds += prediction.encode_seconds
             click_seconds.append(prediction.click_seconds)
+            if count == 1 and job.candidate:
+                prediction = _chosen(predictor, prediction, job.candidate)
         masks[clicked.number] = prediction.mask
         probability = np.maximum(probability, prediction.probability)
     contents = _contents(loaded, masks, probability)
     for kind, content in contents.items():
         save(job.outputs[kind], content, overwrite)
     pixels = [int(np.count_nonzero(mask)) for mask in masks.values()]
-    return Result(height, width, pixels, encode_seconds, click_seconds)
+    others = prediction.candidates if len(job.objects) == 1 else ()
+    candidates = [(int(np.count_nonzero(one.mask)), one.predicted_iou) for one in others]
+    return Result(height, width, pixels, encode_seconds, click_seconds, candidates)
+
+
+def _chosen(predictor: Predictor, first: Prediction, candidate: int) -> Prediction:
+    """What goes on instead of the best answer to the first click."""
+    number = len(first.candidates)
+    if candidate > number:
+        raise InputError(
+            f"The first click has {number} candidates beside the best answer. Take one of them, "
+            f"or another network where there is none. Received candidate {candidate}."
+        )
+    return predictor.choose(candidate - 1)
 
 
 def unfinished(jobs: Iterable[Job]) -> list[Job]:

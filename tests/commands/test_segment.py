@@ -47,6 +47,7 @@ class FakePredictor:
             mask=mask,
             encode_seconds=0.25 if len(points) == 1 else 0.0,
             click_seconds=0.03,
+            candidates=(),
         )
 
 
@@ -218,6 +219,8 @@ def test_force_overwrites(folder, predictor):
         (["segment", "photo.png", "--positive", "3,4", "--mask", "m.png", "--output", "o"], "both"),
         (["segment", "photo.png", "--positive", "3,4", "--formats", "gif"], "formats"),
         (["segment", "photo.png", "--positive", "3,4", "--start-mask", "small.png"], "size"),
+        (["segment", "photo.png", "--positive", "3,4", "--candidate", "-1"], "from 0 on"),
+        (["segment", "photos", "--clicks", "clicks.json", "--candidate", "1"], "single"),
         (["segment", "photos", "--positive", "3,4"], "--clicks"),
         (["segment", "photos"], "--clicks"),
         (["segment", "photos", "--clicks", "clicks.json", "--mask", "m.png"], "--output"),
@@ -248,6 +251,11 @@ def test_ctrl_c(folder, monkeypatch, capsys):
     assert cli.main(["segment", "photo.png", "--positive", "30,20"]) == 130
     assert capsys.readouterr().err == "fctsfn: interrupted\n"
     assert _files(folder) == before
+
+
+def test_a_candidate_needs_a_network_that_has_them(folder, predictor, capsys):
+    arguments = ["segment", "photo.png", "--positive", "30,20", "--candidate", "1"]
+    assert "Received candidate 1" in fails(capsys, *arguments)
 
 
 # ---- folders ---------------------------------------------------------------------------------

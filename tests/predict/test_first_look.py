@@ -4,48 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_engine import RingEngine
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.predict.config import PredictorConfig
-from fctsfn_tf.predict.engine import Engine
 from fctsfn_tf.predict.first_look import first_look
 from fctsfn_tf.predict.photograph import Photograph
 from fctsfn_tf.predict.predictor import Predictor
 
 SIZE = (200, 300)
 CONFIG = PredictorConfig(working_size=96, zoom_in=False, look_closer=3)
-
-
-class RingEngine(Engine):
-    """Squares around the click: the answer, two candidates of other sizes, and one that is the
-    answer again. The predicted IoU is told by the photograph: it is best at a certain zoom."""
-
-    name = "rings"
-    num_click_maps = 3
-    num_candidates = 3
-
-    def __init__(self, best_brightness=None):
-        self.best_brightness = best_brightness
-        self.seen = []
-
-    def encode(self, image):
-        self.seen.append(image.shape)
-        return image.mean()
-
-    def click(self, features, click_maps):
-        return self.answers(features, click_maps)[0][0]
-
-    def answers(self, features, click_maps):
-        rows, cols = np.nonzero(click_maps[..., 0])
-        masks = np.full((4, *click_maps.shape[:2]), -9.0, np.float32)
-        for mask, half in zip(masks, (10, 20, 5, 10) if len(rows) else (), strict=False):
-            row, col = int(rows.mean()), int(cols.mean())
-            mask[max(0, row - half) : row + half, max(0, col - half) : col + half] = 9.0
-        ious = np.array([0.0, 1.0, -1.0, 0.5], np.float32)
-        if self.best_brightness is not None:
-            ious = ious - np.abs(features - self.best_brightness) / 10
-        return masks, ious
 
 
 def photograph():
