@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS
+from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES
 from fctsfn_tf.errors import InputError
 
 
@@ -91,3 +91,12 @@ def _check_range(name: str, value: float, least: float, most: float, whole: bool
             f"`{name}` must be a {'whole ' if whole else ''}number from {least} to {most}. "
             f"Change it in the configuration. Received {value!r}."
         )
+
+
+# Longer side up to which the paper's networks see a photograph at its own size, in pixels: every
+# photograph of the paper's data sets. Larger ones are shrunk to it, so that memory is bounded.
+OWN_SIZE_LIMIT = 640
+# How the paper's networks see photographs and clicks.
+PAPER_CONFIG = PredictorConfig(
+    click_encoding=DISTANCES, working_size=OWN_SIZE_LIMIT, enlarge=False, zoom_in=False
+)

@@ -28,7 +28,7 @@ from fctsfn_tf.networks.encode_once import named_inputs
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 from fctsfn_tf.networks.parts import export_parts, write_part
 from fctsfn_tf.networks.weight_files import load_variables, save_variables
-from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.config import PAPER_CONFIG, PredictorConfig
 from fctsfn_tf.predict.preset_files import (
     CONFIG_FILE,
     DEFAULT_PRESET,
@@ -103,8 +103,8 @@ def save_preset(
         model: the network, or `IterativeClicks` around it.
         directory: must not exist yet; its parent must.
         config: how photographs and clicks are brought to it. None for what its preset said where
-            it was loaded from one, else for the defaults; networks that read distances see whole
-            photographs, without zooming in.
+            it was loaded from one, else for the defaults; networks that read distances see
+            photographs as the paper's do (`config.PAPER_CONFIG`).
         model_card: Markdown for README.md: data, licence, measured results, known failures. None
             for one that says that nothing is known.
         dtype: of the kernels in the file, see `weight_files.save_variables`.
@@ -169,7 +169,7 @@ def _config_of(model: keras.Model, directory: Path) -> PredictorConfig:
     if known is not None:
         return predictor_config(known, directory)
     if named_inputs(model)["click_maps"].shape[-1] == CLICK_ENCODINGS[DISTANCES]:
-        return PredictorConfig(click_encoding=DISTANCES, zoom_in=False)
+        return PAPER_CONFIG
     return PredictorConfig()
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES
 from fctsfn_tf.data.annotated_images import MIN_OBJECT_SHARE
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.predict.config import OWN_SIZE_LIMIT
 
 
 @dataclass(frozen=True)
@@ -215,9 +216,6 @@ class ClickInput:
         return isinstance(self.augmentation, WholePhotographConfig) and self.augmentation.is_fitted
 
 
-# Longer side up to which the paper's networks see a photograph at its own size, in pixels: every
-# photograph of the paper's data sets. Larger ones are shrunk to it, so that memory is bounded.
-OWN_SIZE_LIMIT = 640
 # The TSLFN (paper §3.3): whole photographs at their own size, one at a time.
 TSLFN_INPUT = ClickInput(
     DISTANCES,

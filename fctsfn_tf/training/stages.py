@@ -25,7 +25,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.compact_lite import compact_lite_network
 from fctsfn_tf.networks.stage_transfer import transfer_stage
-from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.config import PAPER_CONFIG, PredictorConfig
 from fctsfn_tf.training.callbacks import ClickEvaluation
 from fctsfn_tf.training.click_dataset import ClickDataset
 from fctsfn_tf.training.compact_training import (
@@ -34,7 +34,6 @@ from fctsfn_tf.training.compact_training import (
 )
 from fctsfn_tf.training.loop import never, run_training
 from fctsfn_tf.training.recipes import (
-    OWN_SIZE_LIMIT,
     ClickInput,
     CompactLiteRecipe,
     CompactRecipe,
@@ -204,18 +203,14 @@ def run_stage(
 def predictor_config(config: ClickInput) -> PredictorConfig:
     """How photographs and clicks are brought to a network that was trained on these views.
 
-    The paper's networks see whole photographs at their own size, up to `OWN_SIZE_LIMIT`; the
+    The paper's networks see whole photographs at their own size, see `PAPER_CONFIG`; the
     compact one, which was trained on objects at all scales, zooms in.
     """
     size = max(max(height, width) for height, width, _ in config.views)
     if isinstance(config.augmentation, WholePhotographConfig | PaperAugmentationConfig):
+        paper = replace(PAPER_CONFIG, click_encoding=config.click_encoding)
         is_shrunk = isinstance(config.augmentation, WholePhotographConfig)
-        return PredictorConfig(
-            click_encoding=config.click_encoding,
-            working_size=size if is_shrunk else OWN_SIZE_LIMIT,
-            enlarge=False,
-            zoom_in=False,
-        )
+        return replace(paper, working_size=size) if is_shrunk else paper
     return PredictorConfig(
         click_encoding=config.click_encoding,
         working_size=size,

@@ -16,7 +16,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network
 from fctsfn_tf.networks.fctsfn import FCTSFN, TSLFN
 from fctsfn_tf.predict import preset_files, presets
-from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.config import PAPER_CONFIG, PredictorConfig
 from fctsfn_tf.predict.keras_engine import KerasEngine
 from fctsfn_tf.predict.predictor import Predictor
 from fctsfn_tf.predict.preset_engine import load_engine
@@ -413,7 +413,7 @@ def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what):
     save_preset(trained, tmp_path / "mine", dtype="float32")
     loaded, config = load_preset(tmp_path / "mine")
     assert loaded.built_by == network.built_by
-    assert config == PredictorConfig(click_encoding="distances", zoom_in=False)
+    assert config == PAPER_CONFIG
     for weight, expected in zip(loaded.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
     assert "Nothing was measured" in (tmp_path / "mine" / "README.md").read_text()

@@ -15,7 +15,7 @@ from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.fctsfn import FCTSFN, MSRN_PREFIXES, SSFCN, TSLFN, freeze_tslfn
 from fctsfn_tf.networks.weight_files import load_variables
-from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.config import PAPER_CONFIG, PredictorConfig
 from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training import paper_stages
@@ -32,7 +32,6 @@ from fctsfn_tf.training.paper_stages import (
 )
 from fctsfn_tf.training.recipes import (
     MSRN_STAGE,
-    OWN_SIZE_LIMIT,
     PRACTICAL_STAGES,
     TSLFN_STAGES,
     Schedule,
@@ -84,7 +83,9 @@ def test_each_stage_leaves_a_preset_that_the_next_one_started_from(run):
     fctsfn, config = load_preset(directory / "msrn" / PRESET_NAME)
     assert {config for _, config in presets} == {replace(PREDICTOR, enlarge=False)}
     # The MSRN predicts at full resolution, whatever the views it learnt from.
-    assert config == replace(PREDICTOR, enlarge=False, working_size=OWN_SIZE_LIMIT)
+    assert config == PAPER_CONFIG
+    assert config.working_size == 640
+    assert not config.enlarge
     for before, after in pairwise([*networks, fctsfn]):
         new = {layer.name for layer in after.layers} - {layer.name for layer in before.layers}
         assert new
