@@ -180,6 +180,8 @@ def carry_out(session: Session, event: dict[str, Any]) -> None:
             return session.click(x, y, label)
         case {"action": "remove click", "index": int(index)}:
             return session.remove_click(index)
+        case {"action": "choose", "candidate": candidate}:
+            return session.choose(candidate)
         case {"action": "undo"}:
             return session.undo()
         case {"action": "redo"}:
@@ -220,6 +222,8 @@ def view_of(session: Session) -> dict[str, Any]:
         "probability": (
             pictures.probability_plane(prediction.probability) if shows_probability else None
         ),
+        "candidate": session.candidate,
+        "numCandidates": 0 if prediction is None else len(prediction.candidates),
         "clicks": [(click.col, click.row, int(click.is_positive)) for click in session.clicks],
         "canUndo": session.can_undo,
         "canRedo": session.can_redo,

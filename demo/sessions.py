@@ -182,9 +182,8 @@ class Session:
         self._limits = limits
         self._admit = admit
         self._preset = preset  # of the next photograph
-        self._works: list[
-            Work
-        ] = []  # oldest first; behind `_present` those whose opening was undone
+        # Oldest first; behind `_present` those whose opening was undone.
+        self._works: list[Work] = []
         self._present = -1
 
     # ---- What holds now ------------------------------------------------------------------------
@@ -233,6 +232,11 @@ class Session:
     def can_redo(self) -> bool:
         """Whether a step was taken back that `redo` makes again."""
         return bool(self._works) and (self._work.can_redo or self._present < len(self._works) - 1)
+
+    @property
+    def candidate(self) -> int:
+        """Which of the masks that the first click may have meant is shown; 0 for the best one."""
+        return self._work.candidate if self._works else 0
 
     @property
     def prediction(self) -> Prediction | None:
@@ -322,6 +326,10 @@ class Session:
     def remove_click(self, index: int) -> None:
         """Take one click out, whichever it is; see `Work.remove_click`."""
         self._opened().remove_click(index)
+
+    def choose(self, candidate: int) -> None:
+        """Another of the masks that the first click may have meant; see `Work.choose`."""
+        self._opened().choose(candidate)
 
     def undo(self) -> None:
         """Take the latest step back, whatever it was."""

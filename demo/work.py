@@ -79,11 +79,14 @@ class Step:
         objects: finished before the present one.
         clicks: on the present object, oldest first.
         packed_start: `np.packbits` of the mask that the present object starts from, or None.
+        candidate: which of the first click's `Prediction.candidates` was taken, counted from 1; 0
+            for the best answer.
     """
 
     objects: tuple[FinishedObject, ...] = ()
     clicks: tuple[Click, ...] = ()
     packed_start: np.ndarray | None = None
+    candidate: int = 0
 
 
 class Work:
@@ -140,6 +143,11 @@ class Work:
         return self._now.packed_start is not None
 
     @property
+    def candidate(self) -> int:
+        """Which of the masks that the first click may have meant is shown; 0 for the best one."""
+        return self._now.candidate
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a step to take back."""
         return bool(self._past)
@@ -186,7 +194,24 @@ class Work:
             InputError: see `Predictor.predict`; nothing has changed then.
         """
         if clicks != self.clicks:
-            self._change(replace(self._now, clicks=clicks))
+            candidate = self.candidate if clicks[:1] == self.clicks[:1] else 0
+            self._change(replace(self._now, clicks=clicks, candidate=candidate))
+
+    def choose(self, candidate: int) -> None:
+        """Another of the masks that the first click may have meant; 0 is the best one.
+
+        Raises:
+            InputError: there is none of this number. There are some after a first click alone.
+        """
+        prediction = self.prediction
+        most = 0 if prediction is None else len(prediction.candidates)
+        if type(candidate) is not int or not 0 <= candidate <= most:
+            raise InputError(
+                "Other masks can be chosen after a first click, with a network that has them: from "
+                f"0 to {most} here. Received {candidate!r:.40}."
+            )
+        if candidate != self.candidate:
+            self._change(replace(self._now, candidate=candidate))
 
     def remove_click(self, index: int) -> None:
         """Take one click out, whichever it is.
@@ -205,11 +230,11 @@ class Work:
             InputError: see `Predictor.set_mask`, `Predictor.predict`; nothing has changed then.
         """
         packed = None if mask is None else np.packbits(mask)
-        self._change(replace(self._now, clicks=clicks, packed_start=packed))
+        self._change(Step(self.objects, clicks, packed))
 
     def reset(self) -> None:
         """Forget the clicks on the present object, and the mask it started from."""
-        self._change(replace(self._now, clicks=(), packed_start=None))
+        self._change(Step(self.objects))
 
     def start_over(self) -> None:
         """Forget all objects and clicks."""
@@ -362,9 +387,18 @@ def _bring(
     if before is None or step.packed_start is not before.packed_start:
         start = step.packed_start
         predictor.set_mask(None if start is None else unpacked(start, size))
+    points = [(click.col, click.row) for click in step.clicks]
+    labels = [int(click.is_positive) for click in step.clicks]
+    first, first_before = ((one.candidate, one.clicks[:1]) for one in (step, before or Step()))
+    if before is None or first != first_before:
+        predictor.reset()
+        if step.candidate:
+            first_answer = predictor.predict(points[:1], labels[:1])
+            # Another network may have fewer, or none.
+            if step.candidate <= len(first_answer.candidates):
+                predictor.choose(step.candidate - 1)
     if step.clicks:
-        points = [(click.col, click.row) for click in step.clicks]
-        predictor.predict(points, [int(click.is_positive) for click in step.clicks])
+        predictor.predict(points, labels)
     else:
         predictor.reset()
 

@@ -23,6 +23,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.images.graph_cut import graph_cut
 from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.engine import Engine
 from fctsfn_tf.predict.predictor import Predictor
 
 HEIGHT, WIDTH = 48, 80
@@ -43,6 +44,30 @@ def bright_network(gain):
     brightness.set_weights([np.full((1, 1, 3, 1), gain / 192), np.full(1, -2.0 * gain)])
     said.set_weights([np.array([3.0, -3.0, 0.0]).reshape(1, 1, 3, 1)])
     return model
+
+
+class MeaningEngine(Engine):
+    """A first click means squares around it of half sides 8, 4 and 12; further clicks add to what
+    was there."""
+
+    name = "meanings"
+    num_click_maps = 3
+    num_candidates = 2
+
+    def encode(self, image):
+        return image.mean()
+
+    def click(self, features, click_maps):
+        on, off, before = np.moveaxis(click_maps, -1, 0)
+        return 6 * before - 3 + 9 * on - 9 * off
+
+    def answers(self, features, click_maps):
+        rows, cols = np.nonzero(click_maps[..., 0])
+        masks = np.full((3, *click_maps.shape[:2]), -9.0, np.float32)
+        row, col = round(rows.mean()), round(cols.mean())
+        for mask, half in zip(masks, (8, 4, 12), strict=True):
+            mask[row - half : row + half, col - half : col + half] = 9.0
+        return masks, np.array([1.0, 0.5, 0.0], np.float32)
 
 
 class BrightNetworks(Networks):
@@ -269,6 +294,67 @@ def test_work_that_slept_is_as_it_was(session, networks, photograph):
     expected = bare(networks, photograph, CLICKS).prediction
     np.testing.assert_array_equal(session.mask, expected.mask)
     assert session.awake_pixels == HEIGHT * WIDTH
+
+
+@pytest.fixture
+def meaning_session(networks, photograph, monkeypatch):
+    """With a network whose first click may mean three masks; "harsh" has no such choice."""
+    engine = MeaningEngine()
+    made = {"mild": lambda: Predictor(engine, CONFIG), "harsh": lambda: networks.predictor("harsh")}
+    chosen = BrightNetworks()
+    monkeypatch.setattr(chosen, "predictor", lambda name: made[name]())
+    with SessionStore(chosen, LIMITS, "mild").use("me") as session:
+        session.open(photograph)
+    return session
+
+
+def test_the_masks_that_a_first_click_may_have_meant_are_chosen_and_undone(meaning_session):
+    session = meaning_session
+    session.click(30, 20, 1)
+    masks = [session.mask]
+    assert len(session.prediction.candidates) == 2
+    for candidate in (1, 2):
+        session.choose(candidate)
+        masks.append(session.mask)
+    assert len({mask.sum() for mask in masks}) == 3
+    session.click(60, 40, 1)  # goes on from the one that was chosen
+    refined = session.mask
+    assert (refined & masks[2]).sum() == masks[2].sum() < refined.sum()
+    assert session.prediction.candidates == ()
+    session.sleep()
+    np.testing.assert_array_equal(session.mask, refined)
+    for candidate in (2, 1, 0):
+        session.undo()
+        assert session.candidate == candidate
+        np.testing.assert_array_equal(session.mask, masks[candidate])
+    for candidate in (1, 2):
+        session.redo()
+        np.testing.assert_array_equal(session.mask, masks[candidate])
+    session.redo()
+    np.testing.assert_array_equal(session.mask, refined)
+
+
+def test_a_chosen_mask_goes_with_its_first_click(meaning_session):
+    session = meaning_session
+    click_all(session, [(30, 20, 1)])
+    session.choose(2)
+    click_all(session, [(60, 40, 1)])
+    session.remove_click(0)
+    assert session.candidate == 0
+    session.undo()
+    session.set_preset("harsh")  # which has nothing to choose from
+    harsh = session.mask
+    session.undo()
+    session.redo()
+    np.testing.assert_array_equal(session.mask, harsh)
+
+
+@pytest.mark.parametrize("candidate", [3, -1, True, "1", None])
+def test_a_mask_that_is_not_there_cannot_be_chosen(meaning_session, candidate):
+    meaning_session.click(30, 20, 1)
+    with pytest.raises(InputError, match="from 0 to 2 here"):
+        meaning_session.choose(candidate)
+    assert meaning_session.candidate == 0
 
 
 def test_an_object_can_start_from_a_mask(session, tmp_path):
