@@ -4,6 +4,7 @@ Real processes: one is killed hard in the middle of writing a checkpoint, the ne
 as by Ctrl-C, the next is killed hard in the middle of a step, the last one ends.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -15,9 +16,13 @@ import pytest
 from fctsfn_tf.training.reporting import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
-# Arguments: the photographs, the run's directory, what happens to the process.
+# What happens to the processes that train, one after the other, and with which code each ends.
+MISFORTUNES = (("in a checkpoint", -9), ("by Ctrl-C", -2), ("in a step", -9), ("well", 0))
+# Arguments: the photographs, a directory for what each process says, and per process the run's
+# directory and what happens to it. The first imports, which takes longest, and prints the codes of
+# the others, which it starts as copies of itself: it has done nothing else that they could share.
 PROGRAM = """
-import io, os, signal, sys, threading
+import io, json, os, signal, sys, threading
 from dataclasses import replace
 import numpy as np
 from fctsfn_tf.commands.train import compute_alike
@@ -29,7 +34,16 @@ from fctsfn_tf.training.stages import TrainingData
 from fctsfn_tf.training.stop_signals import stop_signals
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run in a background
-photographs, directory, fate = sys.argv[1:]
+photographs, said, *runs = sys.argv[1:]
+codes = []
+for number, (directory, fate) in enumerate(zip(runs[::2], runs[1::2], strict=True)):
+    if (process := os.fork()) == 0:
+        os.dup2(os.open(f"{said}/{number}", os.O_WRONLY | os.O_CREAT), 2)
+        break
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+else:
+    print(json.dumps(codes))
+    sys.exit()
 compute_alike()
 
 def die():
@@ -70,34 +84,20 @@ with stop_signals() as should_stop:
 """
 
 
-def start(photographs, directory, fate):
-    command = [sys.executable, "-c", PROGRAM, str(photographs), str(directory), fate]
-    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
-
-
-def end(process, code):
-    _, messages = process.communicate()
-    assert process.returncode == code, messages
-    return messages
-
-
 @pytest.fixture(scope="module")
 def runs(shapes_directory, tmp_path_factory):
     """The run without and the run with misfortunes, and what the latter said each time."""
-    whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
-    undisturbed = start(shapes_directory, whole, "well")
-    messages = [
-        end(start(shapes_directory, broken, fate), code)
-        for fate, code in (
-            ("in a checkpoint", -9),
-            ("by Ctrl-C", -2),
-            ("in a step", -9),
-            ("well", 0),
-        )
-    ]
-    end(undisturbed, 0)
-    return whole / "tslfn_32s", broken / "tslfn_32s", messages
+    whole, broken, said = map(tmp_path_factory.mktemp, ("whole", "broken", "said"))
+    words = [sys.executable, "-c", PROGRAM, shapes_directory, said, whole, "well"]
+    for fate, _ in MISFORTUNES:
+        words += [broken, fate]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    options = {"capture_output": True, "text": True, "check": False}
+    done = subprocess.run(list(map(str, words)), env=variables, **options)
+    assert done.returncode == 0, done.stderr
+    messages = [(said / str(number)).read_text() for number in range(1 + len(MISFORTUNES))]
+    assert json.loads(done.stdout) == [0, *(code for _, code in MISFORTUNES)], messages
+    return whole / "tslfn_32s", broken / "tslfn_32s", messages[1:]
 
 
 def test_it_went_on_from_the_last_whole_checkpoint(runs):
