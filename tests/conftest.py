@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +18,20 @@ def research_data() -> Path:
     if not data.is_dir():
         pytest.skip("the research data is not here; name its folder in FCTSFN_DATA")
     return data
+
+
+@pytest.fixture(scope="module")
+def eager_steps():
+    """Training steps run eagerly on TensorFlow: a few are quicker than the compilation of one."""
+    compile_it = keras.Model.compile
+
+    def compile_eagerly(model, *arguments, **options):
+        compile_it(model, *arguments, **options, run_eagerly=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if keras.backend.backend() == "tensorflow":
+            patch.setattr(keras.Model, "compile", compile_eagerly)
+        yield
 
 
 @pytest.fixture(scope="session")

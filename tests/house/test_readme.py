@@ -10,7 +10,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-import keras
 import pytest
 
 from fctsfn_tf.commands import cli
@@ -88,15 +87,8 @@ def photographs(shapes_directory, tmp_path, monkeypatch):
         monkeypatch.setattr(recipes, name, small)
 
 
-def test_the_training_example_runs_in_less_than_ten_lines(photographs, monkeypatch):
+def test_the_training_example_runs_in_less_than_ten_lines(photographs, eager_steps):
     assert code_lines(TRAINING_EXAMPLE) < 10
-    compile_it = keras.Model.compile
-
-    def compile_eagerly(model, *arguments, **options):
-        # Ten steps are quicker than the compilation of one.
-        compile_it(model, *arguments, **options, run_eagerly=True)
-
-    monkeypatch.setattr(keras.Model, "compile", compile_eagerly)
     names = {}
     exec(TRAINING_EXAMPLE, names)
     assert len(names["model"].history.history["iou"]) == 10
@@ -104,7 +96,7 @@ def test_the_training_example_runs_in_less_than_ten_lines(photographs, monkeypat
     assert names["predictor"].add_click(40, 30, 1).mask.shape == (60, 90)
 
 
-def test_the_fit_example_of_the_training_page_runs(photographs):
+def test_the_fit_example_of_the_training_page_runs(photographs, eager_steps):
     example = next(text for text in blocks("docs/training.md", "python") if ".fit(" in text)
     names = {}
     exec(example, names)

@@ -24,6 +24,7 @@ from dataclasses import replace
 import keras
 from fctsfn_tf.training.click_dataset import ClickDataset
 from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.training.compact_training import jit_compile
 from fctsfn_tf.training.losses import SummedCrossEntropy
 from fctsfn_tf.networks.fctsfn import TSLFN
 from fctsfn_tf.training.recipes import MSRN_INPUT
@@ -36,7 +37,7 @@ def compiled():
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0  # its numbers differ from device to device
     optimizer = keras.optimizers.SGD(1e-5)
-    model.compile(optimizer, SummedCrossEntropy(), metrics=[MaskIoU()], jit_compile=False)
+    model.compile(optimizer, SummedCrossEntropy(), metrics=[MaskIoU()], jit_compile=jit_compile())
     return model
 
 data = ClickDataset(open_dataset(sys.argv[1]), replace(MSRN_INPUT, views=((32, 64, 4),)))

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from functools import partialmethod, wraps
+from functools import wraps
 from itertools import pairwise
 
 import keras
@@ -20,7 +20,6 @@ from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training import paper_stages
 from fctsfn_tf.training.callbacks import ClickEvaluation
-from fctsfn_tf.training.iterative_clicks import IterativeClicks
 from fctsfn_tf.training.loop import BEST_NAME
 from fctsfn_tf.training.optimizers import paper_optimizer
 from fctsfn_tf.training.paper_stages import (
@@ -64,7 +63,7 @@ def data(shapes_directory):
 
 
 @pytest.fixture(scope="module")
-def run(data, tmp_path_factory):
+def run(data, tmp_path_factory, eager_steps):
     """The four stages, one after the other."""
     directory = tmp_path_factory.mktemp("run")
     stages = {stride: small(recipe) for stride, recipe in TSLFN_STAGES.items()}
@@ -214,16 +213,12 @@ PRACTICAL["refined"] = replace(PRACTICAL["coarse"], learns="msrn")
 
 
 @pytest.fixture(scope="module")
-def practical(data, tmp_path_factory):
+def practical(data, tmp_path_factory, eager_steps):
     """An FCTSFN by the practical recipe, and where its runs lie."""
     if keras.config.backend() == "jax":
         pytest.skip("JAX compiles clicks on errors for minutes; test_iterative_clicks.py has them")
     directory = tmp_path_factory.mktemp("practical")
-    with pytest.MonkeyPatch.context() as patch:
-        # A few steps are quicker than their compilation.
-        eager = partialmethod(IterativeClicks.compile, run_eagerly=True)
-        patch.setattr(IterativeClicks, "compile", eager)
-        network = train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256)
+    network = train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256)
     return directory, network
 
 
