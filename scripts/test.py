@@ -5,7 +5,7 @@
    so and counts them as skipped;
 2. ruff: no complaints, and every file formatted;
 3. every test on TensorFlow, in .venv, file by file on all cores;
-4. the tests of the core on JAX, in .venv-jax.
+4. beside all that, as soon as .venv-jax is ready, the tests of the core on JAX.
 
 Names the slowest tests with their seconds and ends with "N passed, N failed, N skipped" over all
 runs, and with code 1 if anything failed. With arguments it is pytest on TensorFlow alone:
@@ -23,8 +23,9 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TextIO
 
 from environment import ROOT, clean_variables, prepare, program
 
@@ -33,6 +34,7 @@ WEB = ROOT / "web"
 OLDEST_NODE = 20
 # Each test process takes up to 2 GB.
 MOST_PROCESSES = 4
+CORES = os.cpu_count() or 1
 ENVIRONMENTS = {
     ".venv": ["run.txt", "test.txt"],
     ".venv-jax": ["jax.txt"],
@@ -59,21 +61,24 @@ def main(arguments: list[str]) -> int:
 
     counts = Counter()
     codes = {}
-    with ThreadPoolExecutor() as pool:
-        web = pool.submit(run_web_tests, counts)
-        pythons = {
-            name: program(directory, "python")
-            for name, directory in zip(
-                ENVIRONMENTS, pool.map(prepare, ENVIRONMENTS, ENVIRONMENTS.values()), strict=True
-            )
+    with ThreadPoolExecutor() as pool, tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        environments = {
+            name: pool.submit(prepare, name, locks) for name, locks in ENVIRONMENTS.items()
         }
+        web = pool.submit(run_web_tests, counts)
+        jax = pool.submit(run_jax_tests, environments[".venv-jax"], counts, printed)
+        python = program(environments[".venv"].result(), "python")
+        codes["ruff check"] = run("tensorflow", python, "ruff", "check", ".")
+        codes["ruff format"] = run("tensorflow", python, "ruff", "format", "--check", ".")
+        environments[".venv-demo"].result()
         # Before the tests of the export, which compute with the packages that this installs.
         codes["tests of web/"] = web.result()
-    python = pythons[".venv"]
-    codes["ruff check"] = run("tensorflow", python, "ruff", "check", ".")
-    codes["ruff format"] = run("tensorflow", python, "ruff", "format", "--check", ".")
-    codes["tests on TensorFlow"] = run_tests("tensorflow", python, [], counts)
-    codes["tests on JAX"] = run_tests("jax", pythons[".venv-jax"], CORE_TESTS, counts)
+        processes = min(CORES, MOST_PROCESSES)
+        print("\npytest on TensorFlow", flush=True)
+        codes["tests on TensorFlow"] = run_tests("tensorflow", python, [], processes, counts)
+        codes["tests on JAX"] = jax.result()
+        printed.seek(0)
+        print(f"\npytest on JAX\n{printed.read()}")
 
     failures = [name for name, code in codes.items() if code != 0]
     print(f"\nfailed: {', '.join(failures)}" if failures else "\neverything passed")
@@ -81,15 +86,45 @@ def main(arguments: list[str]) -> int:
     return 1 if failures else 0
 
 
-def run_tests(backend: str, python: Path, tests: list[str], counts: Counter) -> int:
+def run_jax_tests(environment: Future[Path], counts: Counter, printed: TextIO) -> int:
+    """Run pytest on JAX when its environment is ready, print to a file, return the exit code.
+
+    On half of the cores: the other tests run beside it.
+    """
+    processes = min(max(1, CORES // 2), MOST_PROCESSES)
+    python = program(environment.result(), "python")
+    return run_tests("jax", python, CORE_TESTS, processes, counts, printed)
+
+
+def run_tests(
+    backend: str,
+    python: Path,
+    tests: list[str],
+    processes: int,
+    counts: Counter,
+    printed: TextIO | None = None,
+) -> int:
     """Run pytest on a backend of Keras, add to the counts and return its exit code."""
-    print(f"\npytest on {backend}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        processes = min(os.cpu_count() or 1, MOST_PROCESSES)
-        options = ["--numprocesses", str(processes), "--dist", "loadfile"]
+        # The files in the order of tests/conftest.py, not those with the most tests first.
+        options = ["--numprocesses", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
         options += ["--durations", "15", "--durations-min", "5", f"--junitxml={report}"]
-        code = run(backend, python, "pytest", *options, *tests, processes=processes)
+        variables = {}
+        if backend == "jax":
+            # A test makes a few steps, which take less than to compile them well; and processes
+            # that compile the same leave it to each other.
+            variables = {
+                "XLA_FLAGS": "--xla_backend_optimization_level=0",
+                "JAX_COMPILATION_CACHE_DIR": str(Path(scratch) / "compiled"),
+                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+                "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            }
+        threads = max(1, CORES // processes)
+        # Where several processes share the cores, each computes on its part of them.
+        variables |= {"TF_NUM_INTRAOP_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        arguments = [*options, *tests]
+        code = run(backend, python, "pytest", *arguments, printed=printed, **variables)
         if report.exists():
             counts.update(read_report(report))
     return code
@@ -143,17 +178,20 @@ def read_report(report: Path) -> Counter:
     return counts
 
 
-def run(backend: str, python: Path, module: str, *arguments: str, processes: int = 1) -> int:
+def run(
+    backend: str,
+    python: Path,
+    module: str,
+    *arguments: str,
+    printed: TextIO | None = None,
+    **variables: str,
+) -> int:
     """Run a Python module in the root of the checkout and return its exit code."""
-    variables = clean_variables(KERAS_BACKEND=backend)
-    # Where several processes share the cores, each computes on its part of them.
-    threads = max(1, (os.cpu_count() or 1) // processes)
-    variables |= {"TF_NUM_INTRAOP_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    if backend == "jax":
-        # A test makes a few steps, which take less than to compile them well.
-        variables["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
+    environment = clean_variables(KERAS_BACKEND=backend, **variables)
     command = [python, "-m", module, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=variables).returncode
+    # Into `printed`, both in the order in which they come.
+    streams = {} if printed is None else {"stdout": printed, "stderr": subprocess.STDOUT}
+    return subprocess.run(command, cwd=ROOT, env=environment, **streams).returncode
 
 
 if __name__ == "__main__":

@@ -9,6 +9,25 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# What takes longest begins first, so that at the end no process waits for another one.
+LONGEST = (
+    "training/test_paper_stages.py",
+    "training/test_fit.py",
+    "training/test_resuming.py",
+    "house/test_package.py",
+    "commands/test_train.py",
+    "export/test_export.py",
+    "house/test_readme.py",
+    "training/test_distribution.py",
+    "training/test_compact_training.py",
+    "predict/test_presets.py",
+    "evaluation/test_ray.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {ROOT / "tests" / file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
