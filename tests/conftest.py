@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 
@@ -42,6 +41,8 @@ def research_data() -> Path:
 @pytest.fixture(scope="module")
 def eager_steps():
     """Training steps run eagerly on TensorFlow: a few are quicker than the compilation of one."""
+    import keras
+
     compile_it = keras.Model.compile
 
     def compile_eagerly(model, *arguments, **options):
@@ -50,6 +51,16 @@ def eager_steps():
     with pytest.MonkeyPatch.context() as patch:
         if keras.backend.backend() == "tensorflow":
             patch.setattr(keras.Model, "compile", compile_eagerly)
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_litert_parts():
+    """Presets are saved without LiteRT parts, which take most of the time."""
+    from fctsfn_tf.predict import presets
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "MAX_LITERT_BYTES", 0)
         yield
 
 

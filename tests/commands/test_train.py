@@ -26,7 +26,7 @@ def train(*words):
 
 
 @pytest.fixture(scope="module")
-def tslfn(shapes_directory, tmp_path_factory, eager_steps):
+def tslfn(shapes_directory, tmp_path_factory, eager_steps, no_litert_parts):
     """The preset of a TSLFN that the command trained."""
     run = tmp_path_factory.mktemp("tslfn")
     assert train("tslfn", shapes_directory, TINY, "--output", run) == 0

@@ -87,7 +87,9 @@ def photographs(shapes_directory, tmp_path, monkeypatch):
         monkeypatch.setattr(recipes, name, small)
 
 
-def test_the_training_example_runs_in_less_than_ten_lines(photographs, eager_steps):
+def test_the_training_example_runs_in_less_than_ten_lines(
+    photographs, eager_steps, no_litert_parts
+):
     assert code_lines(TRAINING_EXAMPLE) < 10
     names = {}
     exec(TRAINING_EXAMPLE, names)
@@ -96,7 +98,7 @@ def test_the_training_example_runs_in_less_than_ten_lines(photographs, eager_ste
     assert names["predictor"].add_click(40, 30, 1).mask.shape == (60, 90)
 
 
-def test_the_fit_example_of_the_training_page_runs(photographs, eager_steps):
+def test_the_fit_example_of_the_training_page_runs(photographs, eager_steps, no_litert_parts):
     example = next(text for text in blocks("docs/training.md", "python") if ".fit(" in text)
     names = {}
     exec(example, names)
@@ -104,7 +106,9 @@ def test_the_fit_example_of_the_training_page_runs(photographs, eager_steps):
     assert Path("best.weights.h5").is_file()
 
 
-def test_a_preset_goes_to_the_hub_as_the_training_page_shows_it(monkeypatch, tmp_path):
+def test_a_preset_goes_to_the_hub_as_the_training_page_shows_it(
+    monkeypatch, tmp_path, no_litert_parts
+):
     (example,) = (text for text in blocks("docs/training.md", "python") if "upload_folder" in text)
     sent = {}
 

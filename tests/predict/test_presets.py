@@ -63,6 +63,12 @@ def model():
     return noise()
 
 
+@pytest.fixture
+def no_litert_parts(monkeypatch):
+    """They take most of the time where they are not what is tested."""
+    monkeypatch.setattr(presets, "MAX_LITERT_BYTES", 0)
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A saved preset, made once."""
@@ -120,7 +126,7 @@ def test_the_config_alone(directory):
         preset_config("nothing")
 
 
-def test_half_precision_is_half_the_size(tmp_path, model):
+def test_half_precision_is_half_the_size(tmp_path, model, no_litert_parts):
     save_preset(model, tmp_path / "half", CONFIG, CARD, **TINY)
     loaded, _ = load_preset(str(tmp_path / "half"))
     np.testing.assert_allclose(logits(loaded), logits(model), rtol=5e-3)
@@ -154,7 +160,7 @@ def test_predictor_from_preset(directory):
 
 
 @pytest.mark.slow  # builds a real network three times
-def test_the_compact_network_round_trips(tmp_path):
+def test_the_compact_network_round_trips(tmp_path, no_litert_parts):
     arguments = {"backbone": "mobilenet_v2", "alpha": 0.35}
     model = compact_network(**arguments, name="while_training")
     save_preset(model, tmp_path / "c", PredictorConfig(), CARD)
@@ -263,7 +269,7 @@ def test_a_cut_off_weight_file(directory):
         load_preset(directory)
 
 
-def test_a_changed_weight_file(directory, model):
+def test_a_changed_weight_file(directory, model, no_litert_parts):
     model.set_weights([weight + 1 for weight in model.get_weights()])
     save_preset(model, directory.parent / "other", CONFIG, CARD, **TINY)
     (directory.parent / "other" / "weights.npz").replace(directory / "weights.npz")
@@ -403,7 +409,7 @@ def network():
 
 
 @pytest.mark.parametrize("what", ["network", "around it", "read from a file"])
-def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what):
+def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what, no_litert_parts):
     trained = network
     if what == "around it":
         trained = IterativeClicks(network)
@@ -422,7 +428,9 @@ def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what):
     np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
 
 
-def test_a_network_of_a_preset_keeps_how_photographs_are_brought_to_it(directory, tmp_path):
+def test_a_network_of_a_preset_keeps_how_photographs_are_brought_to_it(
+    directory, tmp_path, no_litert_parts
+):
     model, _ = load_preset(directory)
     save_preset(model, tmp_path / "again", **TINY)
     assert preset_config(tmp_path / "again") == CONFIG
@@ -431,7 +439,7 @@ def test_a_network_of_a_preset_keeps_how_photographs_are_brought_to_it(directory
     assert preset_config(tmp_path / "other") == other
 
 
-def test_a_network_of_one_size_becomes_a_preset_of_any(tmp_path):
+def test_a_network_of_one_size_becomes_a_preset_of_any(tmp_path, no_litert_parts):
     network = TSLFN(32, alpha=1 / 64, input_shape=(64, 96, 3))
     with pytest.raises(InputError, match="any size"):
         KerasEngine(network)

@@ -63,7 +63,7 @@ def data(shapes_directory):
 
 
 @pytest.fixture(scope="module")
-def run(data, tmp_path_factory, eager_steps):
+def run(data, tmp_path_factory, eager_steps, no_litert_parts):
     """The four stages, one after the other."""
     directory = tmp_path_factory.mktemp("run")
     stages = {stride: small(recipe) for stride, recipe in TSLFN_STAGES.items()}
@@ -213,7 +213,7 @@ PRACTICAL["refined"] = replace(PRACTICAL["coarse"], learns="msrn")
 
 
 @pytest.fixture(scope="module")
-def practical(data, tmp_path_factory, eager_steps):
+def practical(data, tmp_path_factory, eager_steps, no_litert_parts):
     """An FCTSFN by the practical recipe, and where its runs lie."""
     if keras.config.backend() == "jax":
         pytest.skip("JAX compiles clicks on errors for minutes; test_iterative_clicks.py has them")

@@ -27,6 +27,7 @@ from dataclasses import replace
 import numpy as np
 from fctsfn_tf.commands.train import compute_alike
 from fctsfn_tf.data.layouts import open_dataset
+from fctsfn_tf.predict import presets
 from fctsfn_tf.training import loop
 from fctsfn_tf.training.recipes import MSRN_STAGE, Schedule
 from fctsfn_tf.training.paper_stages import train_tslfn
@@ -45,6 +46,7 @@ else:
     print(json.dumps(codes))
     sys.exit()
 compute_alike()
+presets.MAX_LITERT_BYTES = 0  # the parts would take most of the time
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
