@@ -23,6 +23,7 @@ from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.presets import save_preset
 from fctsfn_tf.training.callbacks import ClickEvaluation
 from fctsfn_tf.training.click_dataset import ClickDataset
+from fctsfn_tf.training.compact_training import jit_compile
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
 from fctsfn_tf.training.losses import NormalizedFocalLoss, SummedCrossEntropy
 from fctsfn_tf.training.recipes import COMPACT_INPUT, MSRN_INPUT
@@ -42,7 +43,8 @@ def compiled(model, **options):
         keras.optimizers.SGD(1e-5),
         SummedCrossEntropy(),
         metrics=[MaskIoU()],
-        jit_compile=False,
+        # JAX compiles clicks for minutes.
+        jit_compile=False if isinstance(model, IterativeClicks) else jit_compile(),
         **options,
     )
     return model
@@ -114,7 +116,11 @@ def test_a_tf_dataset_gives_the_same_losses(shapes_directory):
 
 
 def test_iterative_clicks_in_fit(shapes_directory):
-    data = batches(shapes_directory, replace(INPUT, objects_per_image=2), repeat_images=False)
+    data = ClickDataset(
+        open_dataset(shapes_directory).only({"0", "1", "2", "3"}),
+        replace(INPUT, objects_per_image=2),
+        repeat_images=False,
+    )
     model = compiled(IterativeClicks(TSLFN(32, alpha=ALPHA), (0.5, 0.5), objects_per_image=2))
     history = model.fit(data, epochs=1, shuffle=False, verbose=0).history
     assert np.isfinite(history["loss"]).all()
