@@ -35,6 +35,9 @@ OLDEST_NODE = 20
 # Each test process takes up to 2 GB.
 MOST_PROCESSES = 4
 CORES = os.cpu_count() or 1
+PROCESSES = min(CORES, MOST_PROCESSES)
+# Where several processes share the cores, each computes on its part of them.
+THREADS = str(CORES // PROCESSES)
 ENVIRONMENTS = {
     ".venv": ["run.txt", "test.txt"],
     ".venv-jax": ["jax.txt"],
@@ -59,41 +62,42 @@ def main(arguments: list[str]) -> int:
         environment = prepare(".venv", ENVIRONMENTS[".venv"])
         return run("tensorflow", program(environment, "python"), "pytest", *arguments)
 
-    counts = Counter()
+    counts = {name: Counter() for name in ("web", "tensorflow", "jax")}
     codes = {}
     with ThreadPoolExecutor() as pool, tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
         environments = {
             name: pool.submit(prepare, name, locks) for name, locks in ENVIRONMENTS.items()
         }
-        web = pool.submit(run_web_tests, counts)
-        jax = pool.submit(run_jax_tests, environments[".venv-jax"], counts, printed)
+        web = pool.submit(run_web_tests, counts["web"])
+        jax = pool.submit(run_jax_tests, environments[".venv-jax"], counts["jax"], printed)
         python = program(environments[".venv"].result(), "python")
         codes["ruff check"] = run("tensorflow", python, "ruff", "check", ".")
         codes["ruff format"] = run("tensorflow", python, "ruff", "format", "--check", ".")
         environments[".venv-demo"].result()
         # Before the tests of the export, which compute with the packages that this installs.
         codes["tests of web/"] = web.result()
-        processes = min(CORES, MOST_PROCESSES)
         print("\npytest on TensorFlow", flush=True)
-        codes["tests on TensorFlow"] = run_tests("tensorflow", python, [], processes, counts)
+        codes["tests on TensorFlow"] = run_tests(
+            "tensorflow", python, [], PROCESSES, counts["tensorflow"]
+        )
         codes["tests on JAX"] = jax.result()
         printed.seek(0)
         print(f"\npytest on JAX\n{printed.read()}")
 
     failures = [name for name, code in codes.items() if code != 0]
     print(f"\nfailed: {', '.join(failures)}" if failures else "\neverything passed")
-    print("{passed} passed, {failed} failed, {skipped} skipped".format_map(counts))
+    total = sum(counts.values(), Counter())
+    print("{passed} passed, {failed} failed, {skipped} skipped".format_map(total))
     return 1 if failures else 0
 
 
 def run_jax_tests(environment: Future[Path], counts: Counter, printed: TextIO) -> int:
     """Run pytest on JAX when its environment is ready, print to a file, return the exit code.
 
-    On half of the cores: the other tests run beside it.
+    With half as many processes as the other tests, which run beside it and are twice as long.
     """
-    processes = min(max(1, CORES // 2), MOST_PROCESSES)
     python = program(environment.result(), "python")
-    return run_tests("jax", python, CORE_TESTS, processes, counts, printed)
+    return run_tests("jax", python, CORE_TESTS, max(1, PROCESSES // 2), counts, printed)
 
 
 def run_tests(
@@ -110,19 +114,16 @@ def run_tests(
         # The files in the order of tests/conftest.py, not those with the most tests first.
         options = ["--numprocesses", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
         options += ["--durations", "15", "--durations-min", "5", f"--junitxml={report}"]
-        variables = {}
+        variables = {"TF_NUM_INTRAOP_THREADS": THREADS, "OMP_NUM_THREADS": THREADS}
         if backend == "jax":
             # A test makes a few steps, which take less than to compile them well; and processes
             # that compile the same leave it to each other.
-            variables = {
+            variables |= {
                 "XLA_FLAGS": "--xla_backend_optimization_level=0",
                 "JAX_COMPILATION_CACHE_DIR": str(Path(scratch) / "compiled"),
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
                 "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
             }
-        threads = max(1, CORES // processes)
-        # Where several processes share the cores, each computes on its part of them.
-        variables |= {"TF_NUM_INTRAOP_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
         arguments = [*options, *tests]
         code = run(backend, python, "pytest", *arguments, printed=printed, **variables)
         if report.exists():

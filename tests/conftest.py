@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # What takes longest begins first, so that at the end no process waits for another one.
 LONGEST = (
+    "demo/test_demo.py",
     "training/test_paper_stages.py",
     "training/test_fit.py",
     "training/test_resuming.py",
