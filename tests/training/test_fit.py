@@ -115,6 +115,7 @@ def test_a_tf_dataset_gives_the_same_losses(shapes_directory):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
+@pytest.mark.skipif(IS_JAX, reason="long on JAX; test_iterative_clicks.py has the clicks")
 def test_iterative_clicks_in_fit(shapes_directory):
     data = ClickDataset(
         open_dataset(shapes_directory).only({"0", "1", "2", "3"}),
