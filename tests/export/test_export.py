@@ -95,7 +95,7 @@ def compact() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def paper_preset(tmp_path_factory) -> Path:
+def paper_preset(tmp_path_factory, no_litert_parts) -> Path:
     """A small FCTSFN with weights that let every part of it speak, as a preset."""
     rng = np.random.default_rng(0)
     model = FCTSFN(alpha=0.05)
