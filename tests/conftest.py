@@ -1,6 +1,7 @@
 """What several test files share."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -39,30 +40,40 @@ def research_data() -> Path:
     return data
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def eager_steps():
-    """Training steps run eagerly on TensorFlow: a few are quicker than the compilation of one."""
-    import keras
+    """`with eager_steps():` few steps of training, quicker than compiled ones on TensorFlow."""
 
-    compile_it = keras.Model.compile
+    @contextmanager
+    def patched():
+        import keras
 
-    def compile_eagerly(model, *arguments, **options):
-        compile_it(model, *arguments, **options, run_eagerly=True)
+        compile_it = keras.Model.compile
 
-    with pytest.MonkeyPatch.context() as patch:
-        if keras.backend.backend() == "tensorflow":
-            patch.setattr(keras.Model, "compile", compile_eagerly)
-        yield
+        def compile_eagerly(model, *arguments, **options):
+            compile_it(model, *arguments, **{**options, "run_eagerly": True})
+
+        with pytest.MonkeyPatch.context() as patch:
+            if keras.backend.backend() == "tensorflow":
+                patch.setattr(keras.Model, "compile", compile_eagerly)
+            yield
+
+    return patched
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def no_litert_parts():
-    """Presets are saved without LiteRT parts, which take most of the time."""
-    from fctsfn_tf.predict import presets
+    """`with no_litert_parts():` presets are saved without them, which take most of the time."""
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "MAX_LITERT_BYTES", 0)
-        yield
+    @contextmanager
+    def patched():
+        from fctsfn_tf.predict import presets
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(presets, "MAX_LITERT_BYTES", 0)
+            yield
+
+    return patched
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,8 @@ def train(*words):
 def tslfn(shapes_directory, tmp_path_factory, eager_steps, no_litert_parts):
     """The preset of a TSLFN that the command trained."""
     run = tmp_path_factory.mktemp("tslfn")
-    assert train("tslfn", shapes_directory, TINY, "--output", run) == 0
+    with eager_steps(), no_litert_parts():
+        assert train("tslfn", shapes_directory, TINY, "--output", run) == 0
     return run / "tslfn_8s" / "preset"
 
 
@@ -44,10 +45,11 @@ def test_a_tslfn_has_three_stages(tslfn):
 
 
 def test_an_msrn_refines_it_and_the_same_command_again_changes_nothing(
-    tslfn, shapes_directory, tmp_path, capsys
+    tslfn, shapes_directory, tmp_path, capsys, eager_steps, no_litert_parts
 ):
     words = ("msrn", shapes_directory, TINY, "--tslfn", tslfn, "--output", tmp_path)
-    assert train(*words) == 0
+    with eager_steps(), no_litert_parts():
+        assert train(*words) == 0
     preset = tmp_path / "msrn" / "preset"
     assert f"wrote {preset}" in capsys.readouterr().out
     before = (preset / "weights.npz").read_bytes()

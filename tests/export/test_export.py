@@ -108,7 +108,8 @@ def paper_preset(tmp_path_factory, no_litert_parts) -> Path:
     directory = tmp_path_factory.mktemp("presets") / "paper"
     config = PredictorConfig(click_encoding=DISTANCES, working_size=WORKING_SIZE)
     card = "# paper\n\n## Licence\n\nNone:\nit is random.\n\n## Other\n"
-    save_preset(model, directory, config, card, dtype="float32")
+    with no_litert_parts():
+        save_preset(model, directory, config, card, dtype="float32")
     return directory
 
 

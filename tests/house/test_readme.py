@@ -92,7 +92,8 @@ def test_the_training_example_runs_in_less_than_ten_lines(
 ):
     assert code_lines(TRAINING_EXAMPLE) < 10
     names = {}
-    exec(TRAINING_EXAMPLE, names)
+    with eager_steps(), no_litert_parts():
+        exec(TRAINING_EXAMPLE, names)
     assert len(names["model"].history.history["iou"]) == 10
     names["predictor"].set_image("photographs/images/0.png")
     assert names["predictor"].add_click(40, 30, 1).mask.shape == (60, 90)
@@ -101,7 +102,8 @@ def test_the_training_example_runs_in_less_than_ten_lines(
 def test_the_fit_example_of_the_training_page_runs(photographs, eager_steps, no_litert_parts):
     example = next(text for text in blocks("docs/training.md", "python") if ".fit(" in text)
     names = {}
-    exec(example, names)
+    with eager_steps(), no_litert_parts():
+        exec(example, names)
     assert len(names["model"].history.history["val_click_iou"]) == 3
     assert Path("best.weights.h5").is_file()
 
@@ -127,8 +129,9 @@ def test_a_preset_goes_to_the_hub_as_the_training_page_shows_it(
     hub = types.SimpleNamespace(HfApi=HfApi, snapshot_download=snapshot_download)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     monkeypatch.chdir(tmp_path)
-    save_preset(TSLFN(32, alpha=1 / 64), "mine")
-    exec(example, {})
+    with no_litert_parts():
+        save_preset(TSLFN(32, alpha=1 / 64), "mine")
+        exec(example, {})
     (name,) = set(re.findall(r"hf://[\w/]+", text_of("docs/training.md")))
     loaded, _ = load_preset(name)
     assert loaded.built_by["builder"] == "TSLFN"

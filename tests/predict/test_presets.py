@@ -64,7 +64,7 @@ def model():
 
 
 @pytest.fixture
-def no_litert_parts(monkeypatch):
+def without_parts(monkeypatch):
     """They take most of the time where they are not what is tested."""
     monkeypatch.setattr(presets, "MAX_LITERT_BYTES", 0)
 
@@ -126,7 +126,7 @@ def test_the_config_alone(directory):
         preset_config("nothing")
 
 
-def test_half_precision_is_half_the_size(tmp_path, model, no_litert_parts):
+def test_half_precision_is_half_the_size(tmp_path, model, without_parts):
     save_preset(model, tmp_path / "half", CONFIG, CARD, **TINY)
     loaded, _ = load_preset(str(tmp_path / "half"))
     np.testing.assert_allclose(logits(loaded), logits(model), rtol=5e-3)
@@ -160,7 +160,7 @@ def test_predictor_from_preset(directory):
 
 
 @pytest.mark.slow  # builds a real network three times
-def test_the_compact_network_round_trips(tmp_path, no_litert_parts):
+def test_the_compact_network_round_trips(tmp_path, without_parts):
     arguments = {"backbone": "mobilenet_v2", "alpha": 0.35}
     model = compact_network(**arguments, name="while_training")
     save_preset(model, tmp_path / "c", PredictorConfig(), CARD)
@@ -269,7 +269,7 @@ def test_a_cut_off_weight_file(directory):
         load_preset(directory)
 
 
-def test_a_changed_weight_file(directory, model, no_litert_parts):
+def test_a_changed_weight_file(directory, model, without_parts):
     model.set_weights([weight + 1 for weight in model.get_weights()])
     save_preset(model, directory.parent / "other", CONFIG, CARD, **TINY)
     (directory.parent / "other" / "weights.npz").replace(directory / "weights.npz")
@@ -409,7 +409,7 @@ def network():
 
 
 @pytest.mark.parametrize("what", ["network", "around it", "read from a file"])
-def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what, no_litert_parts):
+def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what, without_parts):
     trained = network
     if what == "around it":
         trained = IterativeClicks(network)
@@ -429,7 +429,7 @@ def test_nobody_says_again_how_a_network_was_built(tmp_path, network, what, no_l
 
 
 def test_a_network_of_a_preset_keeps_how_photographs_are_brought_to_it(
-    directory, tmp_path, no_litert_parts
+    directory, tmp_path, without_parts
 ):
     model, _ = load_preset(directory)
     save_preset(model, tmp_path / "again", **TINY)
@@ -439,7 +439,7 @@ def test_a_network_of_a_preset_keeps_how_photographs_are_brought_to_it(
     assert preset_config(tmp_path / "other") == other
 
 
-def test_a_network_of_one_size_becomes_a_preset_of_any(tmp_path, no_litert_parts):
+def test_a_network_of_one_size_becomes_a_preset_of_any(tmp_path, without_parts):
     network = TSLFN(32, alpha=1 / 64, input_shape=(64, 96, 3))
     with pytest.raises(InputError, match="any size"):
         KerasEngine(network)

@@ -67,11 +67,11 @@ def run(data, tmp_path_factory, eager_steps, no_litert_parts):
     """The four stages, one after the other."""
     directory = tmp_path_factory.mktemp("run")
     stages = {stride: small(recipe) for stride, recipe in TSLFN_STAGES.items()}
-    tslfn = train_tslfn(data, directory, stages=stages, alpha=ALPHA)
-    before = arrays(tslfn)
-    fctsfn = train_msrn(
-        data, directory / "msrn", tslfn, recipe=small(MSRN_STAGE, learning_rate=1e-5), alpha=ALPHA
-    )
+    recipe = small(MSRN_STAGE, learning_rate=1e-5)
+    with eager_steps(), no_litert_parts():
+        tslfn = train_tslfn(data, directory, stages=stages, alpha=ALPHA)
+        before = arrays(tslfn)
+        fctsfn = train_msrn(data, directory / "msrn", tslfn, recipe=recipe, alpha=ALPHA)
     return directory, before, fctsfn
 
 
@@ -218,7 +218,8 @@ def practical(data, tmp_path_factory, eager_steps, no_litert_parts):
     if keras.config.backend() == "jax":
         pytest.skip("JAX compiles clicks on errors for minutes; test_iterative_clicks.py has them")
     directory = tmp_path_factory.mktemp("practical")
-    network = train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256)
+    with eager_steps(), no_litert_parts():
+        network = train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256)
     return directory, network
 
 
