@@ -23,10 +23,9 @@ const STORED = "fctsfn-demo";
 const find = (selector) => element.querySelector(selector);
 const canvas = find(".stage");
 const frame = find(".frame");
-const drawing = find(".drawing");
 const stage = new Stage(
   canvas,
-  { click: clicked, remove: markClicked },
+  { click: clicked, remove: markClicked, box: boxDrawn },
   { isInScrollingPage: true },
 );
 
@@ -41,7 +40,7 @@ let possible = {}; // action → whether it can be carried out
 let label = 1;
 let view = "mask";
 let background = null; // of the cut-out: a plane of RGBA, or null for squares
-let boxStart = null; // the corner where a box is being drawn, {x, y}
+let isBoxAsked = false; // whether a drag draws a box
 let laidOutWidth = 0; // of the frame
 let waiting = []; // events without an answer, the one that is under way first
 let isSending = false;
@@ -267,48 +266,21 @@ function markClicked(index) {
 
 // ---- A box to start from -------------------------------------------------------------------------
 
-/** Lay what takes the pointer over the photograph, or take it away. */
 function askForBox(isOn) {
+  isBoxAsked = isOn;
   find(".draw-box").setAttribute("aria-pressed", isOn);
-  drawing.hidden = !isOn;
-  find(".box").hidden = true;
-  boxStart = null;
-  const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = canvas;
-  Object.assign(drawing.style, {
-    left: `${offsetLeft}px`,
-    top: `${offsetTop}px`,
-    width: `${offsetWidth}px`,
-    height: `${offsetHeight}px`,
-  });
+  stage.tool = { name: isOn ? "box" : "click" };
   if (isOn) find(".status").textContent = "Drag a box around the object.";
 }
 
-/** The pixel of the photograph under a pointer. */
-function pixelUnder({ clientX, clientY }) {
-  const [first, next] = [stage.positionOf(0, 0), stage.positionOf(1, 1)];
-  const inside = (value, length) => Math.min(Math.max(Math.round(value), 0), length - 1);
-  return {
-    x: inside((clientX - first.x) / (next.x - first.x), photograph.width),
-    y: inside((clientY - first.y) / (next.y - first.y), photograph.height),
-  };
-}
-
-function showBox(from, to) {
-  const around = drawing.getBoundingClientRect();
-  const [a, b] = [stage.positionOf(from.x, from.y), stage.positionOf(to.x, to.y)];
-  find(".box").hidden = false;
-  Object.assign(find(".box").style, {
-    left: `${Math.min(a.x, b.x) - around.left}px`,
-    top: `${Math.min(a.y, b.y) - around.top}px`,
-    width: `${Math.abs(a.x - b.x)}px`,
-    height: `${Math.abs(a.y - b.y)}px`,
-  });
-}
-
-function boxDrawn(from, to) {
+/** Two corners, in pixels of the photograph, not whole ones and perhaps beside it. */
+function boxDrawn(one, other) {
   askForBox(false);
-  const [x0, x1] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
-  const [y0, y1] = [Math.min(from.y, to.y), Math.max(from.y, to.y)];
+  const inside = (value, length) => Math.min(Math.max(Math.round(value), 0), length - 1);
+  const sorted = (values, length) =>
+    values.map((value) => inside(value, length)).sort((a, b) => a - b);
+  const [x0, x1] = sorted([one.x, other.x], photograph.width);
+  const [y0, y1] = sorted([one.y, other.y], photograph.height);
   if (Math.min(x1 - x0, y1 - y0) >= MIN_BOX) act({ action: "box", x0, y0, x1, y1 });
 }
 
@@ -441,7 +413,7 @@ const SHORTCUTS = {
   p: () => choose(1),
   n: () => choose(0),
   s: suggest,
-  b: () => photograph && askForBox(drawing.hidden),
+  b: () => photograph && askForBox(!isBoxAsked),
   v: () => {
     const views = [...find("select.view").options].map((option) => option.value);
     chooseView(views[(views.indexOf(view) + 1) % views.length]);
@@ -521,7 +493,7 @@ for (const [selector, use] of [
 }
 find(".suggest").addEventListener("click", suggest);
 find(".share").addEventListener("click", share);
-find(".draw-box").addEventListener("click", () => askForBox(drawing.hidden));
+find(".draw-box").addEventListener("click", () => askForBox(!isBoxAsked));
 find("select.view").addEventListener("change", (event) => chooseView(event.target.value));
 find("select.background").addEventListener("change", chooseBackground);
 find(".colour").addEventListener("input", chooseBackground);
@@ -534,12 +506,6 @@ find(".network").addEventListener("change", (event) =>
 for (const control of [find(".threshold"), find(".graph-cut")]) {
   control.addEventListener("change", rule);
 }
-drawing.addEventListener("pointerdown", (event) => {
-  drawing.setPointerCapture(event.pointerId);
-  boxStart = pixelUnder(event);
-});
-drawing.addEventListener("pointermove", (event) => boxStart && showBox(boxStart, pixelUnder(event)));
-drawing.addEventListener("pointerup", (event) => boxStart && boxDrawn(boxStart, pixelUnder(event)));
 frame.addEventListener("dragover", (event) => {
   event.preventDefault();
   frame.classList.add("dropping");

@@ -48,9 +48,7 @@ const PLAIN = {
 // Keys by their place, as a keyboard with English letters has them.
 const PLACES = {
   Equal: "+",
-  NumpadAdd: "+",
   Minus: "-",
-  NumpadSubtract: "-",
   BracketLeft: "[",
   BracketRight: "]",
 };
