@@ -129,6 +129,7 @@ export const GERMAN = {
   Pinch: "Zwei Finger",
   Drag: "Ziehen",
   "Alt click": "Alt-Klick",
+  "Alt click chooses the object under the pointer.": "Alt-Klick wählt das Objekt unter dem Zeiger.",
   "Ctrl Z": "Strg Z",
   "Ctrl Y": "Strg Y",
   Arrows: "Pfeile",

@@ -166,17 +166,32 @@ test(
   },
 );
 
-test("a click on a tint with Alt chooses its object", { skip }, async () => {
-  await openPhotograph(page, CAT);
-  await clickPixel(page, 220, 120);
-  await page.keyboard.press("n");
-  await clickPixel(page, 430, 60);
-  await page.keyboard.down("Alt");
-  await clickPixel(page, 200, 150);
-  await page.keyboard.up("Alt");
-  await settled(page);
-  assert.deepEqual((await stateOf(page)).clicks, [{ x: 220, y: 120, label: 1 }]);
-});
+test(
+  "a click on a tint with Alt chooses its object, as its row says before",
+  { skip },
+  async () => {
+    await openPhotograph(page, CAT);
+    await clickPixel(page, 220, 120);
+    await page.keyboard.press("n");
+    await clickPixel(page, 430, 60);
+    assert.ok(await page.isVisible("#choose-hint"));
+    const pointed = async (x, y) => {
+      const at = await place(x, y);
+      await page.mouse.move(at.x, at.y);
+      return page.$$eval("#objects .pointed", (rows) =>
+        rows.map((row) => row.innerText.split("\n")[0]),
+      );
+    };
+    assert.deepEqual(await pointed(200, 150), ["Object 1"]);
+    assert.deepEqual(await pointed(440, 200), []); // nobody's
+    assert.deepEqual(await pointed(430, 80), []); // the present one's
+    await page.keyboard.down("Alt");
+    await clickPixel(page, 200, 150);
+    await page.keyboard.up("Alt");
+    await settled(page);
+    assert.deepEqual((await stateOf(page)).clicks, [{ x: 220, y: 120, label: 1 }]);
+  },
+);
 
 test("cut-outs: soft, cropped, on a colour, on a picture, copied", { skip }, async () => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
