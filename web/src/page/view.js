@@ -132,6 +132,7 @@ export class View {
       return answer && answer.area / (width * height);
     });
     element("objects-hint").hidden = !isEmpty(item);
+    element("next-candidate").hidden = work.numCandidates === 0;
     element("choose-hint").hidden = photograph.items.every((one) => one === item || isEmpty(one));
     element("status").textContent = this.#statusOf(item);
     element("file-name").textContent = `${photograph.name} · ${width} × ${height}`;
