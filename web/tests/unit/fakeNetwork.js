@@ -18,12 +18,12 @@ export function rectangles(height, width, boxes) {
 }
 
 // As in golden.py: of each candidate a factor and what is added; of each IoU what is added to the brightness.
-const CANDIDATES = [
+export const CANDIDATES = [
   [1, 6.5],
   [-1, 0],
   [1, 2],
 ];
-const IOUS = [0.5, 1, 0.25, 0.75];
+export const IOUS = [0.5, 1, 0.25, 0.75];
 
 /** A network that counts its calls and what it has not freed. */
 export class FakeNetwork {

@@ -203,7 +203,7 @@ class GraphNetwork {
   async encode(image, height, width) {
     const { image: name, features: names } = this.manifest.image_part;
     const input = tf.tensor4d(image, [1, height, width, 3]);
-    const features = this.#imagePart.execute({ [name]: input }, names);
+    const features = [this.#imagePart.execute({ [name]: input }, names)].flat(); // one alone is no list
     input.dispose();
     // Graphics cards work in the background; fetching a number waits for them.
     const last = tf.tidy(() => tf.slice(tf.reshape(features.at(-1), [-1]), 0, 1));
