@@ -36,6 +36,7 @@ let hasMask = false;
 let clicks = []; // [x, y, label]
 let suggestions = []; // the same
 let numObjects = 0;
+let [candidate, numCandidates] = [0, 0]; // which of the masks of a first click, and how many others
 let possible = {}; // action → whether it can be carried out
 let label = 1;
 let view = "mask";
@@ -75,9 +76,10 @@ function keepKey(isFree) {
 // ---- To the server and back ----------------------------------------------------------------------
 
 /** Send an event, after those that wait: {action: "click", x, y, label}, {action: "open", path,
- * name}, {action: "example", name}, {action: "remove click", index}, {action: "box", x0, y0, x1, y1},
- * {action: "start mask", path, name}, {action: "rule", threshold, graphCut}, {action: "network",
- * name}, {action: "show", probability}, {action: "next object", name}, or an action alone. */
+ * name}, {action: "example", name}, {action: "remove click", index}, {action: "choose", candidate},
+ * {action: "box", x0, y0, x1, y1}, {action: "start mask", path, name}, {action: "rule", threshold,
+ * graphCut}, {action: "network", name}, {action: "show", probability}, {action: "next object", name},
+ * or an action alone. */
 function act(event) {
   if (waiting.length < MAX_WAITING) waiting.push({ ...event, key, id: `${page}-${++lastId}` });
   showMarks();
@@ -150,12 +152,14 @@ async function show(value) {
   hasMask = Boolean(mask);
   clicks = value.clicks ?? [];
   numObjects = value.numObjects ?? 0;
+  ({ candidate = 0, numCandidates = 0 } = value);
   possible = {
     undo: value.canUndo,
     redo: value.canRedo,
     reset: value.canReset,
     "next object": hasMask,
     "remove object": numObjects > 0,
+    choose: numCandidates > 0,
   };
   if (picture) suggestions = value.suggestions;
   if (picture || photograph === null) layOut();
@@ -205,6 +209,7 @@ function enable() {
     button.disabled = !possible[button.dataset.action];
   }
   find(".suggest").hidden = nextSuggestion() === null;
+  find("[data-action=choose]").hidden = numCandidates === 0;
   const needPhotograph = element.querySelectorAll("[data-zoom], .draw-box, .file.mask");
   for (const control of needPhotograph) control.disabled = photograph === null;
 }
@@ -410,6 +415,7 @@ const SHORTCUTS = {
   c: () => press("reset"),
   o: () => press("next object"),
   x: () => press("remove object"),
+  m: () => press("choose"),
   p: () => choose(1),
   n: () => choose(0),
   s: suggest,
@@ -430,7 +436,15 @@ const CTRL_SHORTCUTS = { z: () => press("undo"), y: () => press("redo") };
 function press(action) {
   // What is under way may make it possible.
   if (!possible[action] && waiting.length === 0) return;
-  act(action === "next object" ? { action, name: find(".name").value } : { action });
+  if (action === "choose") chooseNext();
+  else act(action === "next object" ? { action, name: find(".name").value } : { action });
+}
+
+/** Show another of the masks that the first click may have meant; after the last one the best again. */
+function chooseNext() {
+  if (numCandidates === 0) return;
+  const shown = waiting.findLast(({ action }) => action === "choose")?.candidate ?? candidate;
+  act({ action: "choose", candidate: (shown + 1) % (numCandidates + 1) });
 }
 
 /** Whether keys are for where the person is: texts take all, choices those without Ctrl. */

@@ -39,8 +39,8 @@ SIZES = [  # (height, width) from → to: both axes shrink, grow, one of each, w
     ((12, 17), (12, 40)),
 ]
 SETTINGS = {"working_size": 64, "zoom_min_size": 24}
-# Of the made-up network's candidates: factors of the answer's logits, and what is added to them; and what
-# is added to the brightness of a view for the logits of their IoUs, the answer's first.
+# Of the made-up network's candidates: factors of the answer's logits, and what is added to them.
+# And of their IoUs' logits, the answer's first: factors of a view's brightness, and what is added.
 CANDIDATES = [1.0, -1.0, 1.0], [6.5, 0.0, 2.0]
 IOUS = [1.0, 1.0, 1.0, 1.0], [0.5, 1.0, 0.25, 0.75]
 # Clicks [x, y, label] on an object of each photograph, one after the other.
@@ -194,8 +194,8 @@ def masks() -> dict:
 def fake_network(has_candidates: bool = False) -> keras.Model:
     """Bright pixels are object; clicks push their surroundings, the previous answer itself.
 
-    Candidates are all, the inverse, and much the same; the brighter a view is, the better they are thought. A
-    network that JavaScript's tests can compute, too: tests/fakeNetwork.js.
+    Candidates are all, the inverse, and much the same; the brighter a view is, the better they are
+    thought. A network that JavaScript's tests can compute, too: tests/unit/fakeNetwork.js.
     """
     image = keras.Input((None, None, 3), name="image")
     click_maps = keras.Input((None, None, 3), name="click_maps")

@@ -129,7 +129,7 @@ export const GERMAN = {
   Pinch: "Zwei Finger",
   Drag: "Ziehen",
   "Another mask": "Andere Maske",
-  "What else the first click may have meant (C)": "Was der erste Klick noch meinen kann (C)",
+  "What else the first click may have meant (M)": "Was der erste Klick noch meinen kann (M)",
   "another mask of the first click": "andere Maske des ersten Klicks",
   "Alt click": "Alt-Klick",
   "Alt click chooses the object under the pointer.": "Alt-Klick wählt das Objekt unter dem Zeiger.",

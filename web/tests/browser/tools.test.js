@@ -195,7 +195,7 @@ test(
 );
 
 test(
-  "C and a button show another mask of the first click, where the network has any",
+  "M and a button show another mask of the first click, where the network has any",
   { skip },
   async () => {
     await openPhotograph(page, CAT);
@@ -212,10 +212,10 @@ test(
     const area = async () => (await stateOf(other.page)).area;
     const areas = [await area()];
     for (const press of [
-      () => other.page.keyboard.press("c"),
+      () => other.page.keyboard.press("m"),
       () => other.page.click("#next-candidate"),
-      () => other.page.keyboard.press("c"),
-      () => other.page.keyboard.press("c"),
+      () => other.page.keyboard.press("m"),
+      () => other.page.keyboard.press("m"),
       () => other.page.keyboard.press("Control+z"),
     ]) {
       await press();
