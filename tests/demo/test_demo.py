@@ -682,8 +682,11 @@ class Page:
 
     def canvas(self):
         """What the canvas shows, as the bytes of a PNG."""
-        self.window.evaluate("new Promise(requestAnimationFrame)")
-        return self.window.locator(".stage").screenshot()
+        url = self.window.evaluate(
+            "new Promise(requestAnimationFrame)"
+            ".then(() => document.querySelector('.stage').toDataURL())"
+        )
+        return base64.b64decode(url.split(",")[1])
 
     def colour(self, x, y, size=CAT_SIZE):
         """The (red, green, blue) that a pixel of the photograph is shown in."""
