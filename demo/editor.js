@@ -23,10 +23,9 @@ const STORED = "fctsfn-demo";
 const find = (selector) => element.querySelector(selector);
 const canvas = find(".stage");
 const frame = find(".frame");
-const drawing = find(".drawing");
 const stage = new Stage(
   canvas,
-  { click: clicked, remove: markClicked },
+  { click: clicked, remove: markClicked, box: boxDrawn },
   { isInScrollingPage: true },
 );
 
@@ -37,11 +36,12 @@ let hasMask = false;
 let clicks = []; // [x, y, label]
 let suggestions = []; // the same
 let numObjects = 0;
+let [candidate, numCandidates] = [0, 0]; // which of the masks of a first click, and how many others
 let possible = {}; // action → whether it can be carried out
 let label = 1;
 let view = "mask";
 let background = null; // of the cut-out: a plane of RGBA, or null for squares
-let boxStart = null; // the corner where a box is being drawn, {x, y}
+let isBoxAsked = false; // whether a drag draws a box
 let laidOutWidth = 0; // of the frame
 let waiting = []; // events without an answer, the one that is under way first
 let isSending = false;
@@ -76,9 +76,10 @@ function keepKey(isFree) {
 // ---- To the server and back ----------------------------------------------------------------------
 
 /** Send an event, after those that wait: {action: "click", x, y, label}, {action: "open", path,
- * name}, {action: "example", name}, {action: "remove click", index}, {action: "box", x0, y0, x1, y1},
- * {action: "start mask", path, name}, {action: "rule", threshold, graphCut}, {action: "network",
- * name}, {action: "show", probability}, {action: "next object", name}, or an action alone. */
+ * name}, {action: "example", name}, {action: "remove click", index}, {action: "choose", candidate},
+ * {action: "box", x0, y0, x1, y1}, {action: "start mask", path, name}, {action: "rule", threshold,
+ * graphCut}, {action: "network", name}, {action: "show", probability}, {action: "next object", name},
+ * or an action alone. */
 function act(event) {
   if (waiting.length < MAX_WAITING) waiting.push({ ...event, key, id: `${page}-${++lastId}` });
   showMarks();
@@ -151,12 +152,14 @@ async function show(value) {
   hasMask = Boolean(mask);
   clicks = value.clicks ?? [];
   numObjects = value.numObjects ?? 0;
+  ({ candidate = 0, numCandidates = 0 } = value);
   possible = {
     undo: value.canUndo,
     redo: value.canRedo,
     reset: value.canReset,
     "next object": hasMask,
     "remove object": numObjects > 0,
+    choose: numCandidates > 0,
   };
   if (picture) suggestions = value.suggestions;
   if (picture || photograph === null) layOut();
@@ -206,6 +209,7 @@ function enable() {
     button.disabled = !possible[button.dataset.action];
   }
   find(".suggest").hidden = nextSuggestion() === null;
+  find("[data-action=choose]").hidden = numCandidates === 0;
   const needPhotograph = element.querySelectorAll("[data-zoom], .draw-box, .file.mask");
   for (const control of needPhotograph) control.disabled = photograph === null;
 }
@@ -267,48 +271,21 @@ function markClicked(index) {
 
 // ---- A box to start from -------------------------------------------------------------------------
 
-/** Lay what takes the pointer over the photograph, or take it away. */
 function askForBox(isOn) {
+  isBoxAsked = isOn;
   find(".draw-box").setAttribute("aria-pressed", isOn);
-  drawing.hidden = !isOn;
-  find(".box").hidden = true;
-  boxStart = null;
-  const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = canvas;
-  Object.assign(drawing.style, {
-    left: `${offsetLeft}px`,
-    top: `${offsetTop}px`,
-    width: `${offsetWidth}px`,
-    height: `${offsetHeight}px`,
-  });
+  stage.tool = { name: isOn ? "box" : "click" };
   if (isOn) find(".status").textContent = "Drag a box around the object.";
 }
 
-/** The pixel of the photograph under a pointer. */
-function pixelUnder({ clientX, clientY }) {
-  const [first, next] = [stage.positionOf(0, 0), stage.positionOf(1, 1)];
-  const inside = (value, length) => Math.min(Math.max(Math.round(value), 0), length - 1);
-  return {
-    x: inside((clientX - first.x) / (next.x - first.x), photograph.width),
-    y: inside((clientY - first.y) / (next.y - first.y), photograph.height),
-  };
-}
-
-function showBox(from, to) {
-  const around = drawing.getBoundingClientRect();
-  const [a, b] = [stage.positionOf(from.x, from.y), stage.positionOf(to.x, to.y)];
-  find(".box").hidden = false;
-  Object.assign(find(".box").style, {
-    left: `${Math.min(a.x, b.x) - around.left}px`,
-    top: `${Math.min(a.y, b.y) - around.top}px`,
-    width: `${Math.abs(a.x - b.x)}px`,
-    height: `${Math.abs(a.y - b.y)}px`,
-  });
-}
-
-function boxDrawn(from, to) {
+/** Two corners, in pixels of the photograph, not whole ones and perhaps beside it. */
+function boxDrawn(one, other) {
   askForBox(false);
-  const [x0, x1] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
-  const [y0, y1] = [Math.min(from.y, to.y), Math.max(from.y, to.y)];
+  const inside = (value, length) => Math.min(Math.max(Math.round(value), 0), length - 1);
+  const sorted = (values, length) =>
+    values.map((value) => inside(value, length)).sort((a, b) => a - b);
+  const [x0, x1] = sorted([one.x, other.x], photograph.width);
+  const [y0, y1] = sorted([one.y, other.y], photograph.height);
   if (Math.min(x1 - x0, y1 - y0) >= MIN_BOX) act({ action: "box", x0, y0, x1, y1 });
 }
 
@@ -438,10 +415,11 @@ const SHORTCUTS = {
   c: () => press("reset"),
   o: () => press("next object"),
   x: () => press("remove object"),
+  m: () => press("choose"),
   p: () => choose(1),
   n: () => choose(0),
   s: suggest,
-  b: () => photograph && askForBox(drawing.hidden),
+  b: () => photograph && askForBox(!isBoxAsked),
   v: () => {
     const views = [...find("select.view").options].map((option) => option.value);
     chooseView(views[(views.indexOf(view) + 1) % views.length]);
@@ -458,7 +436,15 @@ const CTRL_SHORTCUTS = { z: () => press("undo"), y: () => press("redo") };
 function press(action) {
   // What is under way may make it possible.
   if (!possible[action] && waiting.length === 0) return;
-  act(action === "next object" ? { action, name: find(".name").value } : { action });
+  if (action === "choose") chooseNext();
+  else act(action === "next object" ? { action, name: find(".name").value } : { action });
+}
+
+/** Show another of the masks that the first click may have meant; after the last one the best again. */
+function chooseNext() {
+  if (numCandidates === 0) return;
+  const shown = waiting.findLast(({ action }) => action === "choose")?.candidate ?? candidate;
+  act({ action: "choose", candidate: (shown + 1) % (numCandidates + 1) });
 }
 
 /** Whether keys are for where the person is: texts take all, choices those without Ctrl. */
@@ -521,7 +507,7 @@ for (const [selector, use] of [
 }
 find(".suggest").addEventListener("click", suggest);
 find(".share").addEventListener("click", share);
-find(".draw-box").addEventListener("click", () => askForBox(drawing.hidden));
+find(".draw-box").addEventListener("click", () => askForBox(!isBoxAsked));
 find("select.view").addEventListener("change", (event) => chooseView(event.target.value));
 find("select.background").addEventListener("change", chooseBackground);
 find(".colour").addEventListener("input", chooseBackground);
@@ -534,12 +520,6 @@ find(".network").addEventListener("change", (event) =>
 for (const control of [find(".threshold"), find(".graph-cut")]) {
   control.addEventListener("change", rule);
 }
-drawing.addEventListener("pointerdown", (event) => {
-  drawing.setPointerCapture(event.pointerId);
-  boxStart = pixelUnder(event);
-});
-drawing.addEventListener("pointermove", (event) => boxStart && showBox(boxStart, pixelUnder(event)));
-drawing.addEventListener("pointerup", (event) => boxStart && boxDrawn(boxStart, pixelUnder(event)));
 frame.addEventListener("dragover", (event) => {
   event.preventDefault();
   frame.classList.add("dropping");

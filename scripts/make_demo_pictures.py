@@ -40,9 +40,12 @@ OUTLINES = {
     ),
     "coffee.jpg": (
         "a cup of coffee",
-        [(174, 110), (183, 63), (229, 32), (292, 19), (355, 28), (398, 60), (406, 103), (395, 174),
-         (387, 221), (339, 249), (253, 237), (245, 292), (213, 308), (197, 284), (205, 237),
-         (186, 174)],
+        [(174, 100), (176, 85), (183, 66), (200, 45), (230, 27), (260, 19), (290, 18), (325, 22),
+         (360, 38), (385, 55), (400, 77), (407, 100), (407, 118), (400, 150), (394, 180),
+         (382, 205), (370, 225), (355, 238), (345, 242), (318, 250), (322, 258), (335, 262),
+         (320, 275), (295, 284), (270, 284), (255, 280), (248, 295), (238, 300), (228, 306),
+         (215, 305), (200, 298), (196, 285), (200, 268), (210, 250), (220, 235), (205, 220),
+         (190, 195), (178, 165), (174, 130)],
     ),
     "astronaut.jpg": (
         "an astronaut",
@@ -53,9 +56,10 @@ OUTLINES = {
     ),
 }  # fmt: skip
 GRID = 9  # first clicks that are tried, across and down
-MIN_DEPTH = 8  # of a click in the object, in pixels
-MAX_CLICKS = 3
-MIN_GAIN = 0.02  # of IoU, for another click to be worth it
+MIN_DEPTH = 8  # of a first click in the object, in pixels
+MIN_ERROR_DEPTH = 4  # of a later one in a part of the mask that is wrong
+MAX_CLICKS = 4
+MIN_GAIN = 0.005  # of IoU, for another click to be worth it
 WINDOW = {"width": 1280, "height": 720}
 PICTURE_SIZE = (1000, 562)
 JPEG_QUALITY = 84
@@ -92,19 +96,30 @@ def best_clicks(predictor: Predictor, outline: list) -> tuple[list[tuple[int, in
         for col in range(GRID)
     ]
     depth = depth_in(wanted)
-    tries = [[(x, y, 1)] for x, y in places if depth[y, x] >= MIN_DEPTH]
-    clicks = max(tries, key=lambda clicks: reached(clicks)[0])
-    best, mask = reached(clicks)
-    while len(clicks) < MAX_CLICKS:
-        errors = [(depth_in(mask & ~wanted), 0), (depth_in(wanted & ~mask), 1)]
-        deepest, label = max(errors, key=lambda error: error[0].max())
-        y, x = np.unravel_index(deepest.argmax(), deepest.shape)
-        more = [*clicks, (int(x), int(y), label)]
+    next_clicks = [(x, y, 1) for x, y in places if depth[y, x] >= MIN_DEPTH]
+    clicks, best = [], 0.0
+    while next_clicks and len(clicks) < MAX_CLICKS:
+        more = max(([*clicks, click] for click in next_clicks), key=lambda more: reached(more)[0])
         found, mask = reached(more)
         if found < best + MIN_GAIN:
             break
         clicks, best = more, found
+        next_clicks = corrections(mask, wanted)
     return clicks, best
+
+
+def corrections(mask: np.ndarray, wanted: np.ndarray) -> list[tuple[int, int, int]]:
+    """Clicks (x, y, label), each in the middle of a part of a mask that is wrong."""
+    clicks = []
+    for label, errors in ((1, wanted & ~mask), (0, mask & ~wanted)):
+        num_parts, parts = cv2.connectedComponents(errors.astype(np.uint8))
+        depth = depth_in(errors)
+        for part in range(1, num_parts):
+            inside = np.where(parts == part, depth, 0)
+            y, x = np.unravel_index(inside.argmax(), inside.shape)
+            if inside[y, x] >= MIN_ERROR_DEPTH:
+                clicks.append((int(x), int(y), label))
+    return clicks
 
 
 def chosen_examples() -> dict[str, dict]:

@@ -13,8 +13,15 @@ from fctsfn_tf.export.parts import FORMATS
 from fctsfn_tf.files import sha256_of
 from fctsfn_tf.networks.parts import CLICK_OUTPUTS, Parts
 from fctsfn_tf.predict.config import PredictorConfig
+from fctsfn_tf.predict.first_look import SAME_IOU
 from fctsfn_tf.predict.preset_files import PresetFacts
-from fctsfn_tf.predict.views import CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE
+from fctsfn_tf.predict.views import (
+    CLOSER_SHARE,
+    CLOSEST_SIDE,
+    CUT_OFF_SHARE,
+    EVEN_ODDS,
+    SIDE_MULTIPLE,
+)
 
 MANIFEST_FILE = "manifest.json"
 # Of the manifest; a reader refuses another one.
@@ -37,6 +44,9 @@ def manifest_of(
             "side_multiple": SIDE_MULTIPLE,
             "even_odds": EVEN_ODDS,
             "cut_off_share": CUT_OFF_SHARE,
+            "closer_share": CLOSER_SHARE,
+            "closest_side": CLOSEST_SIDE,
+            "same_iou": SAME_IOU,
         },
         "click_maps": {
             "channels": parts.click.input["click_maps"].shape[-1],

@@ -682,8 +682,11 @@ class Page:
 
     def canvas(self):
         """What the canvas shows, as the bytes of a PNG."""
-        self.window.evaluate("new Promise(requestAnimationFrame)")
-        return self.window.locator(".stage").screenshot()
+        url = self.window.evaluate(
+            "new Promise(requestAnimationFrame)"
+            ".then(() => document.querySelector('.stage').toDataURL())"
+        )
+        return base64.b64decode(url.split(",")[1])
 
     def colour(self, x, y, size=CAT_SIZE):
         """The (red, green, blue) that a pixel of the photograph is shown in."""
@@ -1033,6 +1036,36 @@ def test_an_answer_that_is_lost_is_not_carried_out_twice(browser, url):
             "() => document.querySelector('.status').textContent.startsWith('1 click ')"
         )
         assert [one["action"] for one in page.sent] == ["open"] * 2 + ["click"] * 2
+
+
+def test_m_asks_for_another_mask_of_the_first_click(browser, url):
+    """The shipped networks have none, so the answers are made to say that there are."""
+    with opened(browser, url) as page:
+        page.open(CAT)
+        page.click(220, 120)
+        other = page.window.get_by_role("button", name="Another mask")
+        assert other.is_hidden()
+
+        def with_candidates(route):
+            sent = route.request.post_data_json["data"]
+            answer = route.fetch().json()
+            candidate = sent.get("candidate", 0)
+            route.fulfill(json={**answer, "message": None, "candidate": candidate, **several})
+
+        several = {"numCandidates": 2}
+        page.window.route("**/component_server/", with_candidates)
+        page.key("Control+z")
+        page.click(220, 120)
+        assert other.is_visible()
+        for way in (
+            lambda: page.key("m"),
+            lambda: page.press("Another mask"),
+            lambda: page.key("m"),
+        ):
+            way()
+        chosen = [one["candidate"] for one in page.sent if one["action"] == "choose"]
+        assert chosen == [1, 2, 0]
+        assert page.errors == []
 
 
 def test_clear_and_examples_can_be_undone_and_a_reload_brings_all_back(browser, url):

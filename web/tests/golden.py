@@ -39,6 +39,10 @@ SIZES = [  # (height, width) from → to: both axes shrink, grow, one of each, w
     ((12, 17), (12, 40)),
 ]
 SETTINGS = {"working_size": 64, "zoom_min_size": 24}
+# Of the made-up network's candidates: factors of the answer's logits, and what is added to them.
+# And of their IoUs' logits, the answer's first: factors of a view's brightness, and what is added.
+CANDIDATES = [1.0, -1.0, 1.0], [6.5, 0.0, 2.0]
+IOUS = [1.0, 1.0, 1.0, 1.0], [0.5, 1.0, 0.25, 0.75]
 # Clicks [x, y, label] on an object of each photograph, one after the other.
 PHOTOGRAPHS = {
     EXAMPLES / "cat.jpg": [[220, 120, 1], [100, 260, 1], [430, 60, 0]],
@@ -146,6 +150,27 @@ def view_walks() -> list[dict]:
     return walks
 
 
+def closer() -> list[dict]:
+    """The crops around clicks in photographs of all shapes."""
+    generator = np.random.default_rng(7)
+    cases = []
+    for _ in range(40):
+        height, width = (int(side) for side in generator.integers(20, 1500, 2))
+        config = PredictorConfig(working_size=256, look_closer=3)
+        click = Click(int(generator.integers(height)), int(generator.integers(width)), True)
+        found = views.closer_views(click, height, width, config)
+        corners = [(one.box.top, one.box.left, one.box.bottom, one.box.right) for one in found]
+        sizes = [(one.height, one.width) for one in found]
+        cases.append(
+            {
+                "size": [height, width],
+                "click": [click.row, click.col, 1],
+                "views": [[*box, *size] for box, size in zip(corners, sizes, strict=True)],
+            }
+        )
+    return cases
+
+
 def masks() -> dict:
     """Two overlapping objects, one with a hole, and what the formats make of them."""
     height, width = 19, 26
@@ -166,10 +191,11 @@ def masks() -> dict:
     }
 
 
-def fake_network() -> keras.Model:
+def fake_network(has_candidates: bool = False) -> keras.Model:
     """Bright pixels are object; clicks push their surroundings, the previous answer itself.
 
-    A network that JavaScript's tests can compute, too: tests/fakeNetwork.js.
+    Candidates are all, the inverse, and much the same; the brighter a view is, the better they are
+    thought. A network that JavaScript's tests can compute, too: tests/unit/fakeNetwork.js.
     """
     image = keras.Input((None, None, 3), name="image")
     click_maps = keras.Input((None, None, 3), name="click_maps")
@@ -177,7 +203,17 @@ def fake_network() -> keras.Model:
     features = keras.layers.Identity(name="image_features_0_brightness")(brightness)
     pushed = keras.layers.Conv2D(1, 5, padding="same", use_bias=False, name="push")(click_maps)
     logits = keras.layers.Add()([features, pushed])
-    model = keras.Model({"image": image, "click_maps": click_maps}, logits)
+    outputs = logits
+    if has_candidates:
+        candidates = keras.layers.Conv2D(3, 1, name="candidates")(logits)
+        mean = keras.layers.GlobalAveragePooling2D()(features)
+        outputs = [logits, candidates, keras.layers.Dense(4, name="iou")(mean)]
+    model = keras.Model({"image": image, "click_maps": click_maps}, outputs)
+    if has_candidates:
+        for name, (factors, biases) in (("candidates", CANDIDATES), ("iou", IOUS)):
+            kernel, _ = model.get_layer(name).get_weights()
+            factors = np.broadcast_to(np.float32(factors), kernel.shape)
+            model.get_layer(name).set_weights([factors, np.float32(biases)])
     model.get_layer("brightness").set_weights(
         [np.full((1, 1, 3, 1), 0.02, np.float32), np.full(1, -7.5, np.float32)]
     )
@@ -187,15 +223,9 @@ def fake_network() -> keras.Model:
     return model
 
 
-def session(look_again: int) -> dict:
-    """A predictor led through clicks, undo, redo, a start mask and a removed click."""
-    settings = {**SETTINGS, "look_again": look_again}
-    height, width = 90, 130
-    boxes = [[30, 40, 52, 70]]
-    photograph = noise(height, width, 3, bits=6)
-    photograph[rectangles(height, width, boxes)] += 150
-    predictor = Predictor(fake_network(), PredictorConfig(**settings))
-    predictor.set_image(photograph)
+def sessions() -> list[dict]:
+    """A predictor led through clicks, undo, redo, a start mask, a removed click and candidates."""
+    size, box = (90, 130), [30, 40, 52, 70]
     start = [[31, 41, 40, 50]]
     first = [[50, 40, 1], [80, 70, 1], [45, 32, 0]]
     script = [
@@ -211,6 +241,52 @@ def session(look_again: int) -> dict:
         ["reset"],
         ["clicks", first],
     ]
+    one_pixel = [
+        *(["click", *click] for click in first[:2]),
+        *(["click", 80, 70, label] for label in (0, 1, 1, 0)),
+        ["click", 20, 20, 1],
+    ]
+    wide, middle = (100, 280), [16, 104, 84, 182]
+    choices = [
+        ["click", 140, 50, 1],
+        ["choose", 0],
+        ["click", 60, 50, 1],
+        ["undo"],
+        ["choose", 1],
+        ["click", 20, 20, 0],
+        ["click", 20, 20, 1],
+        ["click", 20, 20, 0],
+        ["undo"],
+        ["reset"],
+        ["click", 150, 45, 1],
+        ["undo"],
+        ["redo"],
+    ]
+    return [
+        *(session(size, box, {"look_again": looks}, script) for looks in (0, 2)),
+        session(size, box, {}, one_pixel),
+        session(size, box, {"keep_far": True}, [*script, ["reset"], *one_pixel]),
+        *(
+            session(wide, middle, {**settings, "keep_far": True}, choices, has_candidates=True)
+            for settings in ({}, {"look_closer": 3}, {"look_again": 1, "look_closer": 1})
+        ),
+    ]
+
+
+def session(
+    size: tuple[int, int],
+    box: list[int],
+    settings: dict,
+    script: list[list],
+    has_candidates: bool = False,
+) -> dict:
+    """What a predictor answers to a script on a photograph with a bright box."""
+    settings = {**SETTINGS, **settings}
+    height, width = size
+    photograph = noise(height, width, 3, bits=6)
+    photograph[rectangles(height, width, [box])] += 150
+    predictor = Predictor(fake_network(has_candidates), PredictorConfig(**settings))
+    predictor.set_image(photograph)
     steps = []
     for name, *arguments in script:
         if name == "clicks":
@@ -221,12 +297,14 @@ def session(look_again: int) -> dict:
         elif name == "click":
             prediction = predictor.add_click(*arguments)
         else:
-            prediction = getattr(predictor, name)()
-        steps.append({"do": [name, *arguments], **seen(prediction)})
+            prediction = getattr(predictor, name)(*arguments)
+        step = {} if prediction is None else seen(prediction)
+        steps.append({"do": [name, *arguments], **step})
     return {
         "size": [height, width],
-        "boxes": boxes,
+        "boxes": [box],
         "settings": settings,
+        "hasCandidates": has_candidates,
         "steps": steps,
     }
 
@@ -236,6 +314,7 @@ def seen(prediction: Prediction) -> dict:
     return {
         "mask": encode_rle(prediction.mask)["counts"],
         "probability": rounded(prediction.probability.ravel()[::97]),
+        "candidates": [round(one.predicted_iou, 5) for one in prediction.candidates],
     }
 
 
@@ -249,8 +328,9 @@ def golden() -> dict:
         "resizing": resizing(),
         "maps": maps(),
         "views": view_walks(),
+        "closer": closer(),
         "masks": masks(),
-        "sessions": [session(look_again) for look_again in (0, 2)],
+        "sessions": sessions(),
     }
 
 

@@ -87,6 +87,8 @@ export class Stage {
    *   photograph. Secondary: the right button, a long press; Delete, or Shift with Enter
    * @param {(index: number) => void} on.remove the mark of `clicks[index]` was clicked
    * @param {(x: number, y: number) => void} [on.choose] a pixel was clicked with Alt held
+   * @param {(at: Pixel | null) => void} [on.point] the mouse is on a pixel where it would click; null:
+   *   it is on none, or on a mark
    * @param {(points: Pixel[], radius: number, isSecondary: boolean) => void} [on.paint] with the brush:
    *   the middles of its way and its radius, in pixels of the photograph, not whole ones
    * @param {(one: Pixel, other: Pixel) => void} [on.box] two corners of a box that was drawn
@@ -266,7 +268,10 @@ export class Stage {
   #pointAt(at) {
     this.#pointer = at;
     const isClicking = this.#tool.name === "click";
-    this.#hover(at === null || !isClicking ? -1 : this.#markAt(at, "mouse"));
+    const mark = at === null || !isClicking ? -1 : this.#markAt(at, "mouse");
+    this.#hover(mark);
+    const isFree = at !== null && isClicking && mark < 0;
+    this.#on.point?.(isFree ? pixelAt(this.#place, at, this.#picture) : null);
     if (this.#tool.name === "brush") this.#draw();
   }
 

@@ -13,6 +13,7 @@ const SHOWING = new Set([
   "undo",
   "redo",
   "reset",
+  "choose",
   "setMask",
   "setThreshold",
   "newObject",

@@ -51,6 +51,8 @@ export { EngineError, InputError, LoadError };
  * @property {boolean} hasStartMask
  * @property {number} encodeMs milliseconds in the image part for this click; 0 where it had run already
  * @property {number} clickMs milliseconds that the rest of this click took
+ * @property {number[]} candidates after the first click on an object, other masks that it may have meant,
+ *   the best first: the IoU that the network expects of each. Empty for most networks. See `choose`.
  * @property {Box | null} box where the network looked closely; null where it saw the whole photograph
  * @property {number} object the present object, from 0
  * @property {number} numObjects
@@ -234,6 +236,17 @@ export class Segmenter {
    */
   reset() {
     return this.#step("reset");
+  }
+
+  /**
+   * Another of the snapshot's `candidates`, which changes places with the mask that was shown. Further
+   * clicks go on from there.
+   *
+   * @param {number} number its place among them, from 0
+   * @returns {Promise<Snapshot | null>}
+   */
+  choose(number) {
+    return this.#step("choose", [number]);
   }
 
   /**

@@ -81,7 +81,7 @@ const actions = {
 
 /** Steps of the workspace. */
 for (const step of [
-  ...["setClicks", "undo", "redo", "reset", "setThreshold"],
+  ...["setClicks", "undo", "redo", "reset", "choose", "setThreshold"],
   ...["newObject", "selectObject", "removeObject"],
 ]) {
   actions[step] = (...args) => workspace[step](...args);

@@ -18,6 +18,7 @@
  * @property {import("./runs.js").Runs} runs
  * @property {number} area pixels of the mask
  * @property {boolean} isGlance a first look; the mask that holds will come
+ * @property {number} [numCandidates] other masks that its only click may have meant
  *
  * @typedef {object} Slot an object in the engine
  * @property {string | null} item null where it is nobody's, and then it is empty
@@ -41,7 +42,17 @@
  *   could not be opened, or the photograph of the document; null for a mask
  */
 
-import { currentPhotograph, EMPTY, isEmpty, sameClick, sameMask } from "./document.js";
+import { InputError } from "../engine/segmenter.js";
+import {
+  candidateOf,
+  currentPhotograph,
+  EMPTY,
+  isEmpty,
+  sameClick,
+  sameMask,
+  samePlace,
+  withCandidate,
+} from "./document.js";
 import { areaOfRuns, maskOfRuns, runsOf } from "./runs.js";
 
 export class Computing {
@@ -246,7 +257,9 @@ export class Computing {
     // A mask on the way to the one that holds does not take its place.
     if (this.isCurrent(item) && (isGlance || !sameMask(state, item))) return;
     const runs = runsOf(snapshot.mask);
-    const answer = { start, clicks, threshold, runs, area: areaOfRuns(runs), isGlance };
+    const area = areaOfRuns(runs);
+    const numCandidates = snapshot.candidates.length;
+    const answer = { start, clicks, threshold, runs, area, isGlance, numCandidates };
     this.#answers.set(id, answer);
     this.#latest = { id, mask: snapshot.mask };
   }
@@ -316,6 +329,10 @@ export class Computing {
 /** The request after which a slot has these clicks; null where it has them. */
 function clicksStep(engine, slot, wanted) {
   const present = slot.clicks;
+  if (wanted.length > 0 && present.length > 0) {
+    const step = choiceStep(engine, slot, wanted[0]);
+    if (step !== null) return step;
+  }
   let kept = 0;
   while (kept < Math.min(wanted.length, present.length) && sameClick(wanted[kept], present[kept])) {
     kept++;
@@ -328,7 +345,9 @@ function clicksStep(engine, slot, wanted) {
     const undone = slot.undone.slice(0, -1);
     return { send: () => engine.redo(), done: () => set(slot, wanted, undone) };
   }
-  if (numNew === 1 && numOld === 0) {
+  // What a click may have meant is chosen once it is made.
+  if (kept === 0 && numNew > 0 && candidateOf(next) > 0) wanted = [withCandidate(next, 0)];
+  if (wanted.length - kept === 1 && numOld === 0) {
     const send = (listeners) => engine.click(next.x, next.y, next.label, listeners);
     return { send, done: () => set(slot, wanted, []) };
   }
@@ -338,6 +357,29 @@ function clicksStep(engine, slot, wanted) {
     return { send, done: () => set(slot, wanted, undone) };
   }
   return { send: () => engine.setClicks(wanted), done: () => set(slot, wanted, []) };
+}
+
+/** The request that brings an object's first click nearer to the mask that it meant; or null. */
+function choiceStep(engine, slot, first) {
+  const [held, ...others] = slot.clicks;
+  const [from, to] = [candidateOf(held), candidateOf(first)];
+  if (from === to || !samePlace(held, first)) return null;
+  const plain = [withCandidate(held, 0)];
+  if (others.length > 0) {
+    return { send: () => engine.setClicks(plain), done: () => set(slot, [held], []) };
+  }
+  // What is chosen changes places with the best, so another one is reached by way of that.
+  const [number, next] = from === 0 ? [to - 1, to] : [from - 1, 0];
+  const send = async () => {
+    try {
+      return await engine.choose(number);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      // The project is of a network that has more of them.
+      return engine.setClicks(plain);
+    }
+  };
+  return { send, done: () => set(slot, [withCandidate(held, next)], []) };
 }
 
 function set(slot, clicks, undone) {

@@ -2,7 +2,12 @@
  * All that the page remembers of a person's work, and what each action makes of it. Pure functions:
  * a document is never changed, a new one shares what stays the same.
  *
- * @typedef {{x: number, y: number, label: 0 | 1}} Click whole pixels of the photograph
+ * @typedef {object} Click
+ * @property {number} x whole pixels of the photograph
+ * @property {number} y
+ * @property {0 | 1} label
+ * @property {number} [candidate] of a first click, which of the masks that it may have meant is taken: k
+ *   is the k-th of those that the network has beside its best, which is taken where this is missing
  *
  * @typedef {object} Item one object in a photograph
  * @property {string} id
@@ -70,7 +75,22 @@ export function sameMask(a, b) {
 
 /** @param {Click} a @param {Click} b */
 export function sameClick(a, b) {
+  return samePlace(a, b) && candidateOf(a) === candidateOf(b);
+}
+
+/** Whether two clicks say the same but for the candidate. @param {Click} a @param {Click} b */
+export function samePlace(a, b) {
   return a.x === b.x && a.y === b.y && a.label === b.label;
+}
+
+/** @param {Click} click @returns {number} 0 for the network's best */
+export function candidateOf({ candidate = 0 }) {
+  return candidate;
+}
+
+/** @param {Click} click @param {number} candidate @returns {Click} */
+export function withCandidate({ x, y, label }, candidate) {
+  return candidate === 0 ? { x, y, label } : { x, y, label, candidate };
 }
 
 /**
@@ -144,6 +164,16 @@ const ACTIONS = {
       // Without the clicks on the object, those beside it say nothing.
       const isLeft = old.start !== null || clicks.some(({ label }) => label === 1);
       return { ...old, clicks: isLeft ? positiveFirst(clicks, old.start) : [] };
+    });
+  },
+
+  /** The only click of an object meant another mask. {item, candidate} */
+  choose(document, { item, candidate }) {
+    return withItem(document, item, (old) => {
+      const [click] = old.clicks;
+      if (old.start !== null || old.clicks.length !== 1) return old;
+      if (candidateOf(click) === candidate) return old;
+      return { ...old, clicks: [withCandidate(click, candidate)] };
     });
   },
 

@@ -41,8 +41,14 @@ export class ObjectList {
     });
   }
 
+  /** Mark the row of the object under the pointer. @param {string | undefined} id */
+  point(id) {
+    for (const row of this.#list.children) row.classList.toggle("pointed", row.dataset.item === id);
+  }
+
   #row(item, index, title, isPresent, canRemove) {
     const row = document.createElement("li");
+    row.dataset.item = item.id;
     row.classList.toggle("present", isPresent);
     if (isPresent) row.ariaCurrent = "true";
     const swatch = document.createElement("span");

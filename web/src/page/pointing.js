@@ -108,14 +108,17 @@ export class Pointing {
 
   /** Go on with the object whose mask lies at a pixel. */
   #choose(x, y) {
-    const { photograph, item } = this.#work;
-    if (photograph === null) return;
-    const { items, size } = photograph;
-    const chosen = items.findLast((one) => {
-      const answer = one === item ? null : this.#work.answerOf(one);
-      return answer !== null && valueAt(answer.runs, y * size.width + x) === 1;
-    });
+    const chosen = this.otherAt({ x, y });
     if (chosen) this.#act({ type: "select", item: chosen.id });
+  }
+
+  /** The other object whose tint lies at a pixel. @returns {import("./document.js").Item | undefined} */
+  otherAt({ x, y }) {
+    const { photograph, item } = this.#work;
+    return photograph?.items.findLast((one) => {
+      const answer = one === item ? null : this.#work.answerOf(one);
+      return answer !== null && valueAt(answer.runs, y * photograph.size.width + x) === 1;
+    });
   }
 
   /** A box around the object: clicks that say the same. */

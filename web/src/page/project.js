@@ -6,7 +6,7 @@
  */
 
 import { InputError } from "../engine/segmenter.js";
-import { MAX_ITEMS, sameMask } from "./document.js";
+import { candidateOf, MAX_ITEMS, sameMask, withCandidate } from "./document.js";
 import { areaOfRuns } from "./runs.js";
 import { unzipped, zipped } from "./zip.js";
 
@@ -105,7 +105,7 @@ function itemOf({ name, threshold, start, clicks, mask }, size, work, newId) {
   const isStarted = start !== null || clicks.length === 0 || clicks[0].label === 1;
   check(isStarted, "a first click is not on its object");
   const item = { id: newId(), name, start: start && newId(), threshold };
-  item.clicks = clicks.map(({ x, y, label }) => ({ x, y, label }));
+  item.clicks = clicks.map((click, i) => withCandidate(click, i === 0 ? candidateOf(click) : 0));
   if (start !== null) work.starts.set(item.start, runsFrom(start, size));
   if (mask !== null) {
     const runs = runsFrom(mask, size);
@@ -120,6 +120,8 @@ function checkClick(click, size) {
   const isInside = size !== null && x >= 0 && y >= 0 && x < size.width && y < size.height;
   check(isInside && Number.isInteger(x) && Number.isInteger(y), "a click is outside");
   check(label === 0 || label === 1, "a click has no label");
+  const candidate = candidateOf(click);
+  check(Number.isInteger(candidate) && candidate >= 0, "a click means no mask");
 }
 
 function runsFrom(runs, size) {

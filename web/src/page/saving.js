@@ -42,6 +42,7 @@ export class Saving {
     element("save-project").addEventListener("click", () => this.#saveProject());
     element("copy-cutout").addEventListener("click", () => this.#copy());
     element("share-cutout").addEventListener("click", () => this.#share());
+    element("copy-cutout").hidden = !canCopy();
     element("share-cutout").hidden = !canShare();
     const background = element("cutout-background");
     background.addEventListener("change", () => this.#showBackground(background.value));
@@ -133,6 +134,11 @@ export class Saving {
       download(await packed(this.#work.kept, preset), `${stem(name)}_project.zip`);
     });
   }
+}
+
+/** Not over http, nor in Firefox before 127. */
+function canCopy() {
+  return "ClipboardItem" in globalThis && navigator.clipboard !== undefined;
 }
 
 function canShare() {

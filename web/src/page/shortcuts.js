@@ -16,6 +16,7 @@ export const LISTED = [
   [["Ctrl Z"], "undo"],
   [["Ctrl Y"], "redo"],
   [["R"], "remove all clicks"],
+  [["M"], "another mask of the first click"],
   [["N"], "next object"],
   [["P"], "show the probability"],
   [["+", "−", "0", "1"], "zoom in, out, all, 100 %"],
@@ -32,6 +33,7 @@ const PLAIN = {
   "[": "smaller",
   "]": "larger",
   r: "reset",
+  m: "candidate",
   n: "next",
   p: "probability",
   s: "save",
@@ -48,9 +50,7 @@ const PLAIN = {
 // Keys by their place, as a keyboard with English letters has them.
 const PLACES = {
   Equal: "+",
-  NumpadAdd: "+",
   Minus: "-",
-  NumpadSubtract: "-",
   BracketLeft: "[",
   BracketRight: "]",
 };

@@ -36,7 +36,8 @@ export class View {
   constructor({ work, tasks, pointing, saving, segmenter }) {
     [this.#work, this.#tasks, this.#saving, this.#segmenter] = [work, tasks, saving, segmenter];
     const zoomed = (scale) => (element("actual-size").textContent = `${number(100 * scale)} %`);
-    const handlers = { ...pointing.handlers, zoomed };
+    const point = (at) => this.#objects.point(at === null ? undefined : pointing.otherAt(at)?.id);
+    const handlers = { ...pointing.handlers, zoomed, point };
     this.stage = new Stage(element("stage"), handlers, { margin: MARGIN });
     pointing.stage = this.stage;
     const act = (action) => tasks.attempt(() => work.act(action));
@@ -131,6 +132,8 @@ export class View {
       return answer && answer.area / (width * height);
     });
     element("objects-hint").hidden = !isEmpty(item);
+    element("next-candidate").hidden = work.numCandidates === 0;
+    element("choose-hint").hidden = photograph.items.every((one) => one === item || isEmpty(one));
     element("status").textContent = this.#statusOf(item);
     element("file-name").textContent = `${photograph.name} · ${width} × ${height}`;
   }

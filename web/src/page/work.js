@@ -129,6 +129,21 @@ export class Work {
     this.act({ type: "removeItem", item, id: this.#newId() });
   }
 
+  /** How many other masks the only click of the present object may have meant. */
+  get numCandidates() {
+    const { item } = this;
+    return item?.clicks.length === 1 ? (this.answerOf(item)?.numCandidates ?? 0) : 0;
+  }
+
+  /** The present object's only click meant another mask; after the last one comes the first again. */
+  nextCandidate() {
+    const count = this.numCandidates;
+    if (count === 0) return;
+    const { id, clicks } = this.item;
+    const candidate = (documents.candidateOf(clicks[0]) + 1) % (count + 1);
+    this.act({ type: "choose", item: id, candidate });
+  }
+
   /** The present object starts from a mask of 0 and 1, or from nothing. */
   startFrom(mask) {
     this.act({ type: "startFrom", start: mask && this.#addStart(mask) });

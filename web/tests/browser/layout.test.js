@@ -67,6 +67,8 @@ function problemsOfLayout() {
   inside("#toolbar button, #status", "#toolbar");
   inside(".panel button, .panel input, .panel p", ".panel");
   inside("header > *", "header");
+  const title = document.querySelector("h1");
+  if (title.scrollWidth > title.clientWidth) problems.push("the title is cut");
   const stage = boxOf("#stage-area");
   if (stage.width < 200 || stage.height < 200) {
     problems.push(`the photograph has ${Math.round(stage.width)} × ${Math.round(stage.height)}`);

@@ -153,9 +153,10 @@ test(
       return { outcomes, clicks, others, area: segmenter.snapshot.area };
     });
     const types = (outcomes) => outcomes.map((one) => one.type ?? one);
-    assert.deepEqual(types(found.outcomes), [
-      ...["overtaken", "overtaken", "overtaken", "InputError", "done", "InputError"],
-    ]);
+    // Whether a step is overtaken is up to how quickly the newer ones come to the worker; that it is
+    // where one waits, tests/unit/steps.test.js sees.
+    for (const type of types(found.outcomes).splice(0, 3)) assert.match(type, /^(overtaken|done)$/);
+    assert.deepEqual(types(found.outcomes).splice(3), ["InputError", "done", "InputError"]);
     assert.deepEqual(
       found.clicks.map(({ x, label }) => [x, label]),
       [

@@ -3,17 +3,27 @@
  * and its masks say of which photograph, start and clicks they are.
  */
 
+import { InputError } from "../../src/engine/errors.js";
+import { withCandidate } from "../../src/page/document.js";
+
 export const SIZE = { width: 6, height: 4 };
+// What a first click may have meant, the best first.
+const MEANINGS = [0, 1, 2];
 
 /** The mask that these would have, of 0 and 1; never empty. */
 export function maskFor(photograph, start, clicks, threshold) {
-  const text = JSON.stringify([photograph, start, clicks.map(({ x, y, label }) => [x, y, label])]);
+  const places = clicks.map(({ x, y, label, candidate = 0 }) => [x, y, label, candidate]);
+  const text = JSON.stringify([photograph, start, places]);
   const mask = new Uint8Array(SIZE.width * SIZE.height);
   let hash = 7 + Math.round(100 * threshold);
   for (const sign of text) hash = (Math.imul(hash, 31) + sign.charCodeAt(0)) | 0;
   for (let i = 0; i < mask.length; i++) mask[i] = (hash >>> i) & 1;
   mask[0] = 1;
   return mask;
+}
+
+function newObject() {
+  return { start: null, clicks: [], undone: [], meanings: MEANINGS };
 }
 
 export class FakeEngine {
@@ -47,7 +57,7 @@ export class FakeEngine {
     onDecoded({ bitmap: { ...SIZE, close() {} }, isScaled: false });
     await this.#turn("encode");
     if (failure === "after") throw new Error("no memory");
-    const objects = [{ start: null, clicks: [], undone: [] }];
+    const objects = [newObject()];
     this.held = { ...this.held, photograph: blob.id, objects, present: 0 };
     return this.#answer();
   }
@@ -62,14 +72,19 @@ export class FakeEngine {
         onGlance?.(this.#snapshotOf({ ...object, clicks: [{ x: -1, y, label }] }, clicks));
         await this.#turn("look again");
       }
+      if (clicks.length === 1) object.meanings = [...MEANINGS];
       Object.assign(object, { clicks, undone: [] });
     });
   }
 
-  setClicks(clicks) {
+  setClicks(points) {
+    const clicks = points.map(({ x, y, label }) => ({ x, y, label }));
     return this.#step("setClicks", (object) => {
       if (clicks.length > 0 && clicks[0].label === 0 && object.start === null) {
         throw new Error("The first click must be on the object.");
+      }
+      if (JSON.stringify(clicks[0]) !== JSON.stringify(object.clicks[0])) {
+        if (clicks.length > 0) object.meanings = [...MEANINGS];
       }
       const isSame = (click, i) => JSON.stringify(click) === JSON.stringify(clicks[i]);
       while (!object.clicks.every(isSame)) object.undone.push(object.clicks.pop());
@@ -93,6 +108,16 @@ export class FakeEngine {
     });
   }
 
+  choose(number) {
+    return this.#step("choose", (object) => {
+      const { clicks, meanings, start } = object;
+      if (start !== null || clicks.length !== 1) throw new InputError("no candidates");
+      if (!(number + 1 in meanings)) throw new InputError(`no candidate ${number}`);
+      object.meanings = meanings.with(0, meanings[number + 1]).with(number + 1, meanings[0]);
+      object.undone = [];
+    });
+  }
+
   setMask(mask) {
     return this.#step("setMask", (object) => {
       const start = mask && [...mask].join("");
@@ -107,7 +132,7 @@ export class FakeEngine {
   newObject() {
     return this.#step("newObject", ({ start, clicks }) => {
       if (start === null && clicks.length === 0) throw new Error("still empty");
-      this.held.objects.push({ start: null, clicks: [], undone: [] });
+      this.held.objects.push(newObject());
       this.held.present = this.held.objects.length - 1;
     });
   }
@@ -124,7 +149,7 @@ export class FakeEngine {
       const { objects, present } = this.held;
       if (!(index in objects)) throw new Error(`no object ${index}`);
       objects.splice(index, 1);
-      if (objects.length === 0) objects.push({ start: null, clicks: [], undone: [] });
+      if (objects.length === 0) objects.push(newObject());
       if (index < present) this.held.present--;
       this.held.present = Math.min(this.held.present, objects.length - 1);
     });
@@ -151,10 +176,13 @@ export class FakeEngine {
     return this.snapshot;
   }
 
-  #snapshotOf({ start, clicks: seen }, clicks) {
+  #snapshotOf({ start, clicks: seen, meanings }, clicks) {
     const { photograph, threshold } = this.held;
+    const candidates = start === null && clicks.length === 1 ? [0.6, 0.4] : [];
+    const isChosen = start === null && seen.length > 0;
+    if (isChosen) seen = [withCandidate(seen[0], meanings[0]), ...seen.slice(1)];
     const isEmpty = start === null && clicks.length === 0;
     const mask = isEmpty ? null : maskFor(photograph, start, seen, threshold);
-    return { ...SIZE, mask, clicks };
+    return { ...SIZE, mask, clicks, candidates };
   }
 }

@@ -17,8 +17,23 @@ export function rectangles(height, width, boxes) {
   return mask;
 }
 
+// As in golden.py: of each candidate a factor and what is added; of each IoU what is added to the brightness.
+export const CANDIDATES = [
+  [1, 6.5],
+  [-1, 0],
+  [1, 2],
+];
+export const IOUS = [0.5, 1, 0.25, 0.75];
+
 /** A network that counts its calls and what it has not freed. */
 export class FakeNetwork {
+  numCandidates;
+
+  /** @param {boolean} hasCandidates */
+  constructor(hasCandidates = false) {
+    this.numCandidates = hasCandidates ? CANDIDATES.length : 0;
+  }
+
   encoded = 0;
   clicked = 0;
   held = 0;
@@ -50,6 +65,15 @@ export class FakeNetwork {
       }
     }
     return logits;
+  }
+
+  async answers(features, maps, height, width) {
+    const answer = await this.click(features, maps, height, width);
+    const brightness = features.reduce((sum, value) => sum + value, 0) / features.length;
+    return {
+      logits: [answer, ...CANDIDATES.map(([by, more]) => answer.map((value) => by * value + more))],
+      iouLogits: Float32Array.from(IOUS, (more) => brightness + more),
+    };
   }
 
   release() {

@@ -87,6 +87,17 @@ test(`views of ${golden.views.length} made-up objects`, () => {
   }
 });
 
+test(`crops around ${golden.closer.length} clicks`, () => {
+  const config = { ...CONFIG, working_size: 256, look_closer: 3 };
+  for (const { size, click: at, views: expected } of golden.closer) {
+    const found = views.closerViews(click(at), ...size, config);
+    const corners = found.map(({ box, height, width }) => {
+      return [box.top, box.left, box.bottom, box.right, height, width];
+    });
+    assert.deepEqual(corners, expected, JSON.stringify({ size, at }));
+  }
+});
+
 test("COCO JSON, index map and palette", () => {
   const { size, boxes, names, coco, index, palette } = golden.masks;
   const [height, width] = size;
@@ -110,12 +121,12 @@ test("COCO JSON, index map and palette", () => {
   assert.deepEqual([...vocPalette()], palette);
 });
 
-async function replay({ size, boxes, settings, steps }) {
+async function replay({ size, boxes, settings, hasCandidates, steps }) {
   const [height, width] = size;
   const data = noise(height, width, 3, 6);
   const bright = rectangles(height, width, boxes);
   for (let i = 0; i < data.length; i++) if (bright[Math.floor(i / 3)]) data[i] += 150;
-  const network = new FakeNetwork();
+  const network = new FakeNetwork(hasCandidates);
   const predictor = new Predictor(network, { ...CONFIG, ...settings });
   await predictor.setImage({ data, height, width });
   const seenViews = new Set();
@@ -123,27 +134,33 @@ async function replay({ size, boxes, settings, steps }) {
     do: [name, ...args],
     mask,
     probability,
+    candidates,
   } of steps) {
     if (name === "click") await predictor.addClick(...args);
     else if (name === "clicks")
       await predictor.setClicks(args[0].map(([x, y, label]) => ({ x, y, label })));
     else if (name === "mask") predictor.setMask(rectangles(height, width, args[0]));
-    else predictor[name]();
+    else predictor[name](...args);
     seenViews.add(JSON.stringify(predictor.view));
     const { prediction } = predictor;
+    if (mask === undefined) {
+      assert.equal(prediction, null);
+      continue;
+    }
+    assertClose(prediction.candidates, candidates, 1e-4);
     const sample = prediction.probability.filter((_, i) => i % 97 === 0);
     assertClose(sample, probability, 1e-4);
     const counts = runLengths(prediction.mask, height, width);
     assert.equal(encodeRle(counts, height, width).counts, mask, name);
     assert.ok(network.held <= 2, `${network.held} features are held`);
   }
-  assert.ok(seenViews.size >= 3, "the session does not zoom in");
+  assert.ok(seenViews.size >= 2, "the session does not zoom in");
   predictor.dispose();
   assert.equal(network.held, 0);
 }
 
 for (const session of golden.sessions) {
-  const name = `looking again ${session.settings.look_again} times`;
-  test(`a session, ${name}: clicks, undo, redo, a start mask, a removed click`, () =>
-    replay(session));
+  const { working_size, zoom_min_size, ...settings } = session.settings;
+  const what = [...new Set(session.steps.map(({ do: [name] }) => name))].join(", ");
+  test(`a session, ${JSON.stringify(settings)}: ${what}`, () => replay(session));
 }

@@ -10,6 +10,7 @@ const ctrlKey = true;
 test("letters are where they are printed", () => {
   assert.equal(press("n", "KeyN"), "next");
   assert.equal(press("N", "KeyN"), "next");
+  assert.equal(press("m", "KeyM"), "candidate");
   assert.equal(press("z", "KeyZ", { ctrlKey }), "undo");
   assert.equal(press("Z", "KeyZ", { ctrlKey, shiftKey: true }), "redo");
   assert.equal(press("y", "KeyY", { ctrlKey }), "redo");
@@ -33,6 +34,13 @@ test("signs, and keys with names", () => {
   assert.equal(press("+", "BracketRight"), "zoomIn"); // German
   assert.equal(press("=", "Equal"), "zoomIn");
   assert.equal(press("-", "Slash"), "zoomOut");
+  assert.equal(press("[", "BracketLeft"), "smaller");
+  assert.equal(press("]", "BracketRight"), "larger");
+  // Hungarian: letters that are not Latin ones where English has signs.
+  assert.equal(press("ó", "Equal"), "zoomIn");
+  assert.equal(press("ü", "Minus"), "zoomOut");
+  assert.equal(press("ő", "BracketLeft"), "smaller");
+  assert.equal(press("ú", "BracketRight"), "larger");
   assert.equal(press("Escape", "Escape"), "escape");
   assert.equal(press("PageDown", "PageDown"), "nextPhotograph");
   assert.equal(press("F5", "F5"), undefined);

@@ -27,13 +27,12 @@ const OBJECTS = [
 ];
 
 /** A workspace on a dark photograph with two bright rectangles. */
-async function makeWorkspace(settings = {}) {
+async function makeWorkspace(settings = {}, network = new FakeNetwork()) {
   const bright = rectangles(HEIGHT, WIDTH, OBJECTS);
   const data = Uint8Array.from(
     { length: 3 * bright.length },
     (_, i) => 40 + 180 * bright[Math.floor(i / 3)],
   );
-  const network = new FakeNetwork();
   const workspace = new Workspace(new Predictor(network, { ...CONFIG, ...settings }));
   await workspace.setImage({ data, height: HEIGHT, width: WIDTH });
   return { workspace, network };
@@ -171,6 +170,25 @@ test("the first look at an object can be shown while the network looks again", a
   );
   await workspace.click(12, 12, 1, (glance) => glances.push(glance));
   assert.equal(glances.length, 1);
+});
+
+test("another candidate takes the mask's place, and ends the chance to redo", async () => {
+  const { workspace } = await makeWorkspace({}, new FakeNetwork(true));
+  await workspace.click(15, 10, 1);
+  const first = workspace.snapshot();
+  assert.ok(first.candidates.length > 0);
+  await workspace.click(50, 30, 1);
+  assert.deepEqual(workspace.snapshot().candidates, []);
+  assert.throws(() => workspace.choose(0), /some after the first click.* 0 of 0/);
+  workspace.undo();
+  assert.throws(() => workspace.choose(-1), InputError);
+  workspace.choose(0);
+  const other = workspace.snapshot();
+  assert.notDeepEqual(other.mask, first.mask);
+  assert.equal(other.canRedo, false);
+  assert.throws(() => workspace.redo(), InputError);
+  workspace.choose(0);
+  assert.deepEqual(workspace.snapshot().mask, first.mask);
 });
 
 test("objects are removed, and the last one leaves an empty one", async () => {

@@ -8,7 +8,7 @@ import { LISTED } from "../../src/page/shortcuts.js";
 
 const PAGE = new URL("../../src/page/", import.meta.url);
 // Names, units and signs that are the same in every language.
-const SAME = /^([\W\d]*|[xrnpsodb]|svg|png|coco|labelme|yolo|json|deutsch|english)$/i;
+const SAME = /^([\W\d]*|[xrnpsodbm]|svg|png|coco|labelme|yolo|json|deutsch|english)$/i;
 
 /** Texts and attributes of index.html that a person sees or hears. */
 async function textsOfPage() {

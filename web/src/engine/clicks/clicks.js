@@ -56,6 +56,19 @@ export function sameClick(a, b) {
   return a.row === b.row && a.col === b.col && a.isPositive === b.isPositive;
 }
 
+/** Whether two clicks lie on one pixel. */
+export function onOnePixel(a, b) {
+  const [[row, col], [otherRow, otherCol]] = [pixelOf(a), pixelOf(b)];
+  return row === otherRow && col === otherCol;
+}
+
+/** The clicks that count, oldest first: of several on one pixel the latest. @param {Click[]} clicks */
+export function latestOfPixels(clicks) {
+  return clicks.filter(
+    (click, i) => !clicks.slice(i + 1).some((later) => onOnePixel(click, later)),
+  );
+}
+
 /** Clicks in the order in which they were made, with undo and redo. */
 export class ClickHistory {
   #clicks = [];
@@ -77,6 +90,11 @@ export class ClickHistory {
   /** Append a click; what had been undone can no longer be redone. */
   add(click) {
     this.#clicks.push(click);
+    this.forgetUndone();
+  }
+
+  /** What had been undone can no longer be redone. */
+  forgetUndone() {
     this.#undone.length = 0;
   }
 

@@ -4,7 +4,14 @@ import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import { CLICK_ENCODINGS, DISK_RADIUS, TRUNCATION } from "../clicks/clickMaps.js";
 import { LoadError } from "../errors.js";
-import { CUT_OFF_SHARE, EVEN_ODDS, SIDE_MULTIPLE } from "../predict/views.js";
+import { SAME_IOU } from "../predict/firstLook.js";
+import {
+  CLOSER_SHARE,
+  CLOSEST_SIDE,
+  CUT_OFF_SHARE,
+  EVEN_ODDS,
+  SIDE_MULTIPLE,
+} from "../predict/views.js";
 
 const MANIFEST = "manifest.json";
 const FORMAT = 1;
@@ -164,6 +171,10 @@ function checkConstants({ views, click_maps: maps }) {
     [views.side_multiple, SIDE_MULTIPLE],
     [views.even_odds, EVEN_ODDS],
     [views.cut_off_share, CUT_OFF_SHARE],
+    // Exports from before there were candidates have none of these.
+    [views.closer_share ?? CLOSER_SHARE, CLOSER_SHARE],
+    [views.closest_side ?? CLOSEST_SIDE, CLOSEST_SIDE],
+    [views.same_iou ?? SAME_IOU, SAME_IOU],
     [maps.disk_radius, DISK_RADIUS],
     [maps.truncation, TRUNCATION],
   ];
@@ -180,6 +191,7 @@ function checkConstants({ views, click_maps: maps }) {
 class GraphNetwork {
   #imagePart;
   #clickPart;
+  numCandidates = 0; // once it is warm
 
   constructor(manifest, imagePart, clickPart) {
     this.manifest = manifest;
@@ -191,7 +203,7 @@ class GraphNetwork {
   async encode(image, height, width) {
     const { image: name, features: names } = this.manifest.image_part;
     const input = tf.tensor4d(image, [1, height, width, 3]);
-    const features = this.#imagePart.execute({ [name]: input }, names);
+    const features = [this.#imagePart.execute({ [name]: input }, names)].flat(); // one alone is no list
     input.dispose();
     // Graphics cards work in the background; fetching a number waits for them.
     const last = tf.tidy(() => tf.slice(tf.reshape(features.at(-1), [-1]), 0, 1));
@@ -201,14 +213,34 @@ class GraphNetwork {
   }
 
   async click(features, maps, height, width) {
+    const [logits] = await this.#clickOutputs(["logits"], features, maps, height, width);
+    return logits;
+  }
+
+  async answers(features, maps, height, width) {
+    const wanted = ["logits", "candidates", "predicted_iou"];
+    const found = await this.#clickOutputs(wanted, features, maps, height, width);
+    const [answer, candidates, iouLogits] = found;
+    const count = candidates.length / answer.length;
+    const others = Array.from({ length: count }, (_, k) =>
+      answer.map((_, pixel) => candidates[pixel * count + k]),
+    );
+    return { logits: [answer, ...others], iouLogits };
+  }
+
+  /** The values of the click part's outputs that the manifest has under these names. */
+  async #clickOutputs(wanted, features, maps, height, width) {
+    const part = this.manifest.click_part;
     const channels = maps.length / (height * width);
     const input = tf.tensor4d(maps, [1, height, width, channels]);
-    const { features: names, click_maps: mapsName, logits: logitsName } = this.manifest.click_part;
-    const feeds = { [mapsName]: input };
-    names.forEach((name, i) => (feeds[name] = features[i]));
-    const logits = this.#clickPart.execute(feeds, logitsName);
-    const values = await logits.data();
-    tf.dispose([input, logits]);
+    const feeds = { [part.click_maps]: input };
+    part.features.forEach((name, i) => (feeds[name] = features[i]));
+    const outputs = this.#clickPart.execute(
+      feeds,
+      wanted.map((name) => part[name]),
+    );
+    const values = await Promise.all([outputs].flat().map((output) => output.data()));
+    tf.dispose([input, outputs]);
     return values;
   }
 
@@ -219,6 +251,10 @@ class GraphNetwork {
     const features = await this.encode(new Float32Array(3 * pixels), WARM_UP_SIZE, WARM_UP_SIZE);
     const maps = new Float32Array(channels * pixels);
     await this.click(features, maps, WARM_UP_SIZE, WARM_UP_SIZE);
+    if ("candidates" in this.manifest.click_part) {
+      const { logits } = await this.answers(features, maps, WARM_UP_SIZE, WARM_UP_SIZE);
+      this.numCandidates = logits.length - 1;
+    }
     this.release(features);
   }
 

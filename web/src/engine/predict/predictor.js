@@ -1,6 +1,7 @@
 /**
  * A photograph once, then click by click; the twin of fctsfn_tf/predict/predictor.py, step by step,
- * with what that takes from photograph.py, start_mask.py, view_click_maps.py and answer_layers.py.
+ * with what that takes from photograph.py, start_mask.py, view_click_maps.py, answer_layers.py and
+ * first_look.py.
  *
  * It knows no TensorFlow: the network comes in, so that it can be tested with any.
  *
@@ -9,11 +10,18 @@
  *   image part: [height, width, 3] in [0, 255] → features, which `release` frees
  * @property {(features: object, maps: Float32Array, height: number, width: number) =>
  *   Promise<Float32Array>} click the click part: maps [height, width, C] → logits [height, width]
+ * @property {number} [numCandidates] masks n beside the answer, of what a first click may have meant; 0
+ *   where it is missing
+ * @property {(features: object, maps: Float32Array, height: number, width: number) => Promise<
+ *   {logits: Float32Array[], iouLogits: Float32Array}>} [answers] the click part of a network with
+ *   candidates: the answer first, then the candidates; (1 + n) each
  * @property {(features: object) => void} release
  *
  * @typedef {import("./views.js").View} View
  * @typedef {{view: View, probability: Float32Array}} Layer the network's answer in one view
- * @typedef {{layers: Layer[], encodeMs: number, clickMs: number}} State what one click left behind
+ * @typedef {import("./firstLook.js").Meaning} Meaning
+ * @typedef {{layers: Layer[], predictedIou: number, meanings: Meaning[], encodeMs: number,
+ *   clickMs: number}} State what one click left behind; `meanings` are what else it may have meant
  *
  * @typedef {object} Prediction what is known of the object
  * @property {Rendering} rendering
@@ -22,6 +30,8 @@
  * @property {Uint8Array} mask [height, width], 1 on the object and 0 elsewhere
  * @property {number} encodeMs spent in the image part for this click; 0 where it had run already
  * @property {number} clickMs spent on everything else that this click needed
+ * @property {number[]} candidates after a first click, what else it may have meant, the best first: of
+ *   each the IoU that is expected. `choose` takes one of them instead.
  *
  * @typedef {object} Glance what is known after the first look at a first click; it holds until the
  *   network has looked again (`look_again` in fctsfn_tf/predict/config.py)
@@ -31,8 +41,16 @@
  */
 
 import { addClick, CLICK_ENCODINGS, emptyMaps } from "../clicks/clickMaps.js";
-import { clickFromPoint, ClickHistory, sameClick } from "../clicks/clicks.js";
+import {
+  clickFromPoint,
+  ClickHistory,
+  latestOfPixels,
+  onOnePixel,
+  sameClick,
+} from "../clicks/clicks.js";
 import { InputError } from "../errors.js";
+import { meaningsOf } from "./firstLook.js";
+import { merged } from "./merging.js";
 import { Rendering } from "./rendering.js";
 import * as views from "./views.js";
 
@@ -43,7 +61,7 @@ class Target {
     this.mask = mask;
     this.history = new ClickHistory();
     // states[k] is what the first k clicks led to, undone clicks included.
-    this.states = [{ layers: [], encodeMs: 0, clickMs: 0 }];
+    this.states = [{ layers: [], predictedIou: 0, meanings: [], encodeMs: 0, clickMs: 0 }];
   }
 
   get state() {
@@ -81,7 +99,7 @@ export class Predictor {
       );
     }
     this.#network = network;
-    this.config = { look_again: 0, ...config };
+    this.config = { look_again: 0, look_closer: 0, keep_far: false, ...config };
   }
 
   // ---- What holds now ----------------------------------------------------------------------------
@@ -246,6 +264,33 @@ export class Predictor {
     return this.#prediction;
   }
 
+  /**
+   * The result with another of the present prediction's `candidates`, which changes places with what was
+   * shown; further clicks go on from there. It ends the chance to redo.
+   *
+   * @param {number} number its place among them, from 0
+   * @returns {Prediction}
+   */
+  choose(number) {
+    this.#needPhotograph();
+    const target = this.#target;
+    const { state, history } = target;
+    const chosen = state.meanings[number];
+    if (chosen === undefined) {
+      throw new InputError(
+        "A candidate must be one of the present mask's. There are some after the first click, with " +
+          `networks that have them. Received ${number} of ${state.meanings.length}.`,
+      );
+    }
+    const { layers, predictedIou } = state;
+    const meanings = state.meanings.with(number, { layers, predictedIou });
+    target.states.length = history.length;
+    target.states.push({ ...state, ...chosen, meanings });
+    history.forgetUndone();
+    this.#prediction = this.#restored();
+    return this.#prediction;
+  }
+
   /** The result without the latest click, exactly as it was; null if nothing is left. */
   undo() {
     this.#needPhotograph();
@@ -276,7 +321,8 @@ export class Predictor {
     this.config.threshold = threshold;
     if (this.#prediction !== null) {
       const { rendering, encodeMs, clickMs } = this.#prediction;
-      this.#prediction = this.#predicted(rendering, encodeMs, clickMs);
+      const { candidates } = this.#prediction;
+      this.#prediction = this.#predicted(rendering, { encodeMs, clickMs, candidates });
     }
     return this.#prediction;
   }
@@ -300,8 +346,7 @@ export class Predictor {
   #restored() {
     const { state, mask, history } = this.#target;
     if (state.layers.length === 0 && mask === null) return null;
-    const { encodeMs, clickMs } = state;
-    return this.#predicted(this.#rendered(state.layers, history.clicks), encodeMs, clickMs);
+    return this.#predicted(this.#rendered(state.layers, history.clicks), shownOf(state));
   }
 
   /** One more click; state changes only when all went well. */
@@ -309,36 +354,92 @@ export class Predictor {
     const started = performance.now();
     const target = this.#target;
     const clicks = [...target.history.clicks, click];
-    let { layers } = target.state;
-    let known = this.#prediction?.rendering ?? null;
-    let encodeMs = 0;
-    const looks = known === null ? 1 + this.config.look_again : 1;
-    for (let look = 1; look <= looks; look++) {
-      const seen = await this.#lookedAt(clicks, layers, known);
-      ({ layers } = seen);
-      encodeMs += seen.encodeMs;
-      known = this.#rendered(layers, clicks);
-      if (look < looks && onGlance) {
-        const prediction = this.#predicted(known, encodeMs, performance.now() - started - encodeMs);
-        onGlance({ clicks, view: layers.at(-1).view, prediction });
-      }
-    }
-    const prediction = this.#predicted(known, encodeMs, 0);
-    prediction.clickMs = performance.now() - started - encodeMs;
-    prediction.encodeMs += this.#unreportedMs;
+    const seen = await this.#seenWith(click, clicks, started, onGlance);
+    const state = { ...seen, encodeMs: seen.encodeMs + this.#unreportedMs, clickMs: 0 };
+    const prediction = this.#predicted(this.#rendered(state.layers, clicks), shownOf(state));
+    state.clickMs = prediction.clickMs = performance.now() - started - seen.encodeMs;
     this.#unreportedMs = 0;
     target.history.add(click);
     target.states.length = clicks.length;
-    target.states.push({ layers, encodeMs: prediction.encodeMs, clickMs: prediction.clickMs });
+    target.states.push(state);
     this.#prediction = prediction;
     return prediction;
   }
 
   /**
-   * The layers with the network's next answer on top, and the time that encoding took; `known` is
-   * the `Rendering` so far, of which `layers` are the answers, or null.
+   * What the network knows with one more click.
+   *
+   * @returns {Promise<Omit<State, "clickMs">>}
    */
-  async #lookedAt(clicks, layers, known) {
+  async #seenWith(click, clicks, started, onGlance) {
+    const counting = latestOfPixels(clicks);
+    const before = this.#before(clicks, counting);
+    if (before !== null) return { ...before, encodeMs: 0 };
+    let { layers } = this.#target.state;
+    let known = this.#prediction?.rendering ?? null;
+    let encodeMs = 0;
+    /** @type {Meaning[]} */
+    let meanings = [];
+    const keepsFar = known !== null && this.config.keep_far;
+    const looks = known === null ? 1 + this.config.look_again : 1;
+    for (let look = 1; look <= looks; look++) {
+      if (known === null && this.#network.numCandidates) {
+        const first = await this.#firstLook(click);
+        meanings = first.meanings;
+        [{ layers }] = meanings;
+        encodeMs += first.encodeMs;
+      } else {
+        const seen = await this.#lookedAt(counting, layers, known, keepsFar);
+        ({ layers } = seen);
+        encodeMs += seen.encodeMs;
+      }
+      if (look === looks) break;
+      known = this.#rendered(layers, clicks);
+      if (!onGlance) continue;
+      const clickMs = performance.now() - started - encodeMs;
+      const prediction = this.#predicted(known, { encodeMs, clickMs, candidates: [] });
+      onGlance({ clicks, view: layers.at(-1).view, prediction });
+    }
+    const predictedIou = meanings[0]?.predictedIou ?? 0;
+    return { layers, predictedIou, meanings: meanings.slice(1), encodeMs };
+  }
+
+  /** What the clicks that count led to before, if the latest takes back one on its pixel; or null. */
+  #before(clicks, counting) {
+    const latest = clicks.at(-1);
+    const onIt = clicks.slice(0, -1).findLast((click) => onOnePixel(click, latest));
+    if (onIt === undefined || onIt.isPositive === latest.isPositive) return null;
+    for (let count = 1; count < clicks.length; count++) {
+      const then = latestOfPixels(clicks.slice(0, count));
+      const isThere = (click) => then.some((one) => sameClick(one, click));
+      if (then.length === counting.length && counting.every(isThere)) {
+        return this.#target.states[count];
+      }
+    }
+    return null;
+  }
+
+  /** What a first click may mean, and the time that encoding the crops around it took. */
+  async #firstLook(click) {
+    const { height, width } = this.#photograph;
+    const answers = [];
+    let encodeMs = 0;
+    for (const view of [this.#whole, ...views.closerViews(click, height, width, this.config)]) {
+      const { features, ms } = await this.#featuresOf(view);
+      encodeMs += ms;
+      const maps = this.#clickMaps(view, [click], [], null);
+      const found = await this.#network.answers(features, maps, view.height, view.width);
+      answers.push({ view, logits: found.logits, ious: probabilityOf(found.iouLogits) });
+    }
+    return { meanings: meaningsOf(answers, probabilityOf), encodeMs };
+  }
+
+  /**
+   * The layers with the network's next answer on top, and the time that encoding took; `known` is
+   * the `Rendering` so far, of which `layers` are the answers, or null. `keepsFar`: the answer is merged
+   * with it.
+   */
+  async #lookedAt(clicks, layers, known, keepsFar) {
     const { height, width } = this.#photograph;
     let view = this.#whole;
     if (known !== null) {
@@ -349,6 +450,13 @@ export class Predictor {
     if (views.isCutOff(view, answer.probability, height, width)) {
       // The features of the whole photograph are there, so this costs one more click part.
       ({ answer } = await this.#answer(this.#whole, clicks, layers, known));
+    }
+    if (keepsFar) {
+      ({ view } = answer);
+      const before = previousIn(view, layers, known);
+      const click = views.clickIn(view, clicks.at(-1));
+      const { height: rows, width: cols } = view;
+      answer = { view, probability: merged(answer.probability, before, click, rows, cols) };
     }
     const isHidden = (layer) => views.contains(answer.view.box, layer.view.box);
     return { layers: [...layers.filter((layer) => !isHidden(layer)), answer], encodeMs };
@@ -401,11 +509,7 @@ export class Predictor {
     }
     this.#maps = { view, clicks, maps };
     if (encoding === "disks_and_previous" && known !== null) {
-      const latest = layers.at(-1);
-      const previous =
-        latest && views.sameView(latest.view, view)
-          ? latest.probability
-          : views.probabilityIn(view, known);
+      const previous = previousIn(view, layers, known);
       for (let i = 0; i < previous.length; i++) maps[3 * i + 2] = previous[i];
     }
     return maps;
@@ -416,16 +520,18 @@ export class Predictor {
     return new Rendering(this.#photograph, { start: this.#target.mask, layers, clicks });
   }
 
-  /** @returns {Prediction} */
-  #predicted(rendering, encodeMs, clickMs) {
+  /**
+   * @param {{encodeMs: number, clickMs: number, candidates: number[]}} rest
+   * @returns {Prediction}
+   */
+  #predicted(rendering, rest) {
     return {
       rendering,
       get probability() {
         return rendering.all();
       },
       mask: rendering.mask(this.config.threshold),
-      encodeMs,
-      clickMs,
+      ...rest,
     };
   }
 
@@ -447,6 +553,18 @@ export class Predictor {
       );
     }
   }
+}
+
+/** Of a state, what a prediction shows. @param {State} state */
+function shownOf({ encodeMs, clickMs, meanings }) {
+  return { encodeMs, clickMs, candidates: meanings.map(({ predictedIou }) => predictedIou) };
+}
+
+/** What the network reads as its previous answer in a view, [height, width]. */
+function previousIn(view, layers, known) {
+  const latest = layers.at(-1);
+  if (latest && views.sameView(latest.view, view)) return latest.probability;
+  return views.probabilityIn(view, known);
 }
 
 /** @param {any} mask */

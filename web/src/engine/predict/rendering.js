@@ -94,7 +94,6 @@ export class Rendering {
     const start = first * width;
     if (this.#start === null) data.fill(0);
     else data.set(this.#start.subarray(start, Math.min(start + data.length, this.#start.length)));
-    // Without a start mask the first click saw the whole photograph, so the lowest layer covers it.
     const strip = { data, width, height: Math.min(this.#rows, this.height - first) };
     for (const { view, probability } of this.#layers) paste(view, probability, strip, first);
     for (const click of this.#clicks) {

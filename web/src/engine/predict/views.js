@@ -12,6 +12,8 @@
  * @property {boolean} [enlarge] true where a manifest does not say
  * @property {number} threshold
  * @property {number} [look_again]
+ * @property {number} [look_closer]
+ * @property {boolean} [keep_far]
  * @property {boolean} [graph_cut]
  * @property {boolean} zoom_in
  * @property {number} zoom_expansion
@@ -33,6 +35,10 @@ export const SIDE_MULTIPLE = 32;
 export const EVEN_ODDS = 0.5;
 // A box whose side is object for more than this share cuts the object off; less is a stray pixel.
 export const CUT_OFF_SHARE = 0.05;
+// Each closer view has this share of the side of the one before.
+export const CLOSER_SHARE = 0.59;
+// Longer side of the closest view, in pixels of the photograph; below, enlarging shows nothing more.
+export const CLOSEST_SIDE = 96;
 
 /** The view of a whole photograph. */
 export function wholeView(height, width, config) {
@@ -129,6 +135,33 @@ export function nextView(view, probability, clicks, config) {
 }
 
 /**
+ * Crops around a click, each finer than the one before, at most `config.look_closer`.
+ *
+ * @param {import("../clicks/clicks.js").Click} click in pixels of the photograph
+ * @param {number} height of the photograph
+ * @param {number} width
+ * @param {Config} config
+ * @returns {View[]}
+ */
+export function closerViews(click, height, width, config) {
+  const views = [];
+  const [row, col] = pixelOf(click);
+  const longer = Math.max(height, width);
+  // Within the photograph's shape as far as it is not longer than 2 : 1.
+  const shape = Math.max(0.5, Math.min(height, width) / longer);
+  let side = longer;
+  for (let i = 0; i < (config.look_closer ?? 0); i++) {
+    side *= CLOSER_SHARE;
+    if (side < CLOSEST_SIDE) break;
+    const [tall, wide] = width >= height ? [side * shape, side] : [side, side * shape];
+    const [top, bottom] = around(row, roundHalfEven(tall), height);
+    const [left, right] = around(col, roundHalfEven(wide), width);
+    views.push(viewOf({ top, left, bottom, right }, config));
+  }
+  return views;
+}
+
+/**
  * Whether the object runs on beyond the box of a zoom-in, where the network could not see it.
  *
  * @param {Float32Array} answer [view.height, view.width], the network's probability
@@ -219,5 +252,12 @@ function enlarged(first, end, size, config) {
   const length = Math.min(roundHalfEven(wanted), size);
   const middle = roundHalfEven((first + end - length) / 2);
   const start = Math.min(Math.max(middle, 0), size - length);
+  return [start, start + length];
+}
+
+/** [first, end) of a length about a pixel, moved inside [0, size). */
+function around(position, wanted, size) {
+  const length = Math.min(wanted, size);
+  const start = Math.min(Math.max(position - Math.floor(length / 2), 0), size - length);
   return [start, start + length];
 }

@@ -13,6 +13,7 @@
  * @property {boolean} hasStartMask
  * @property {number} encodeMs
  * @property {number} clickMs
+ * @property {number[]} candidates of each the IoU that is expected
  * @property {import("../images/masks.js").Box | null} box where the network looked; null for all of it
  * @property {number} object the present object, from 0
  * @property {number} numObjects
@@ -75,6 +76,10 @@ export class Workspace {
 
   setThreshold(threshold) {
     this.#predictor.setThreshold(threshold);
+  }
+
+  choose(number) {
+    this.#predictor.choose(number);
   }
 
   /** Keep the present object and start on the next one. */
@@ -146,6 +151,7 @@ export class Workspace {
       hasStartMask: predictor.hasStartMask,
       encodeMs: prediction?.encodeMs ?? 0,
       clickMs: prediction?.clickMs ?? 0,
+      candidates: prediction?.candidates ?? [],
       box: isWhole ? null : view.box,
       object: this.#present,
       numObjects: this.#objects.length,
