@@ -106,6 +106,8 @@ def _as_markdown(cells: list[dict], page: Path, files: Files, config: MkDocsConf
                 uri = (page.parent / name).as_posix()
                 files.append(File.generated(config, uri, content=picture))
                 parts.append(f"![what the lines above show]({name})")
+            elif "text/markdown" in data:
+                parts.append("".join(data["text/markdown"]))
             elif said := "".join(output.get("text", data.get("text/plain", []))).rstrip():
                 parts.append(f"```text\n{said}\n```")
     # Below the title, where it can be had.
