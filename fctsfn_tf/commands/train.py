@@ -174,7 +174,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--view",
         type=_view,
         metavar="HxWxB",
-        help="height and width of the views, and photographs per step",
+        help="height and width of what the network sees of a photograph, and photographs per step",
     )
     recipe.add_argument("--validate-every", type=shared.count, metavar="N", help="steps")
     recipe.add_argument(
