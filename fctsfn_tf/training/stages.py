@@ -132,12 +132,12 @@ def train_compact(
     `CompactRecipe`.
 
     Examples:
-        >>> from fctsfn_tf import Predictor, TrainingData, open_dataset, train_compact
+        >>> from fctsfn_tf import TrainingData, open_dataset, train_compact
         >>> data = TrainingData(open_dataset("photographs"))
         >>> model = train_compact(data, "runs/mine", weights=None, alpha=0.35)
-        >>> predictor = Predictor.from_preset("runs/mine/preset")
 
-        `start=load_preset()[0]` goes on from the shipped network and needs far fewer steps.
+        Its preset is then in `runs/mine/preset`. `start=load_preset()[0]` goes on from the shipped
+        network and needs far fewer steps.
     """
     if start is not None:
         # Networks with candidates have several outputs.
