@@ -25,13 +25,13 @@ FOLDER = ROOT / "docs" / "images"
 MADE_FROM = FOLDER / "make_readme_pictures.json"
 # Photograph → the one click (x, y) in its pixels, on a person, an animal, a thing and in a scene.
 ONE_CLICK = {
-    "astronaut.jpg": (220, 300),
-    "cat.jpg": (200, 200),
-    "coffee.jpg": (300, 165),
-    "rocket.jpg": (322, 246),
+    "examples/astronaut.jpg": (220, 300),
+    "examples/cat.jpg": (200, 200),
+    "examples/coffee.jpg": (300, 165),
+    "web/tests/photographs/rocket.jpg": (262, 200),
 }
 # The cup, then its saucer on both sides.
-ANIMATED = ("coffee.jpg", [(300, 165), (150, 260), (450, 220)])
+ANIMATED = ("examples/coffee.jpg", [(300, 165), (150, 260), (450, 220)])
 PANEL_HEIGHT = 260
 GAP = 8
 JPEG_QUALITY = 88
@@ -72,7 +72,7 @@ def one_click(predictor: Predictor) -> Image.Image:
     """The four photographs side by side, each with its mask after the one click."""
     panels = []
     for name, (x, y) in ONE_CLICK.items():
-        image = read_image(ROOT / "examples" / name)
+        image = read_image(ROOT / name)
         predictor.set_image(image)
         mask = predictor.add_click(x, y, 1).mask
         size = (round(image.shape[1] * PANEL_HEIGHT / image.shape[0]), PANEL_HEIGHT)
@@ -89,7 +89,7 @@ def one_click(predictor: Predictor) -> Image.Image:
 def three_clicks(predictor: Predictor) -> tuple[list[Image.Image], list[int]]:
     """The frames of the animation, and the milliseconds that each is shown."""
     name, clicks = ANIMATED
-    image = read_image(ROOT / "examples" / name)
+    image = read_image(ROOT / name)
     size = (FRAME_WIDTH, round(image.shape[0] * FRAME_WIDTH / image.shape[1]))
     predictor.set_image(image)
     frames, durations = [shown(image, None, [], size)], [SHOWN_MS["photograph"]]
