@@ -13,6 +13,15 @@ class InputError(ValueError):
 
     Messages are one line in four parts: what is wrong, what was expected, how to
     fix it, what came. The command line prints the message and exits with code 2.
+
+    Examples:
+        >>> from fctsfn_tf import Click, InputError, Predictor
+        >>> predictor = Predictor.from_preset()
+        >>> try:
+        ...     predictor.add_click(x=220, y=120, label=1)
+        ... except InputError as error:
+        ...     print(error)
+        There is no image yet. Call `set_image` first.
     """
 
 

@@ -17,7 +17,8 @@ from environment import BUILD, ROOT
 # jax.txt is the second environment of scripts/test.py, in which the core runs without TensorFlow.
 EXTRAS = {
     "run.txt": [],
-    "test.txt": ["tensorflow", "graph-cut", "ray", "test"],
+    "docs.txt": ["docs"],
+    "test.txt": ["tensorflow", "graph-cut", "ray", "docs", "test"],
     "jax.txt": ["jax", "graph-cut", "test"],
 }
 HEADER = """\

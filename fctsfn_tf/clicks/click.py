@@ -23,6 +23,14 @@ class Click:
         row: vertical position of the pixel's centre, in pixels, 0 at the top row.
         col: horizontal position of the pixel's centre, in pixels, 0 at the left column.
         is_positive: True for "this belongs to the object", False for "this does not".
+
+    Examples:
+        >>> from fctsfn_tf import Click
+        >>> click = Click(row=120.0, col=220.0, is_positive=True)
+        >>> click.pixel
+        (120, 220)
+        >>> click.shifted(rows=-20, cols=0).row
+        100.0
     """
 
     row: float

@@ -30,10 +30,11 @@ PAPER_NETWORKS = {
 }
 EPILOG = """\
 What is trained:
-  compact      the compact network on MobileNetV2, or EfficientNet-Lite2 with --backbone: previous
-               mask, clicks on its own errors
+  compact      the compact network on MobileNetV2, or EfficientNet-Lite2 with --backbone; it
+               reads the mask before, too, and learns from clicks on its own errors
   fctsfn       the paper's network: tslfn, then msrn
-  tslfn        the paper's TSLFN, 32s, 16s, 8s, one after the other
+  tslfn        the paper's TSLFN with scores 32, 16 and 8 times coarser than the photograph, one
+               after the other
   msrn         the paper's MSRN on a TSLFN that is there already (--tslfn)
   ssfcn        the paper's single-stream network, trained like tslfn
   tslfn_minus  the paper's TSLFN without its interaction stream, trained like tslfn
@@ -86,7 +87,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     network.add_argument("--tslfn", metavar="PRESET", help="msrn: the TSLFN to refine")
     network.add_argument(
-        "--alpha", type=float, default=1.0, metavar="A", help="width of the network (default: 1)"
+        "--alpha",
+        type=float,
+        default=1.0,
+        metavar="A",
+        help="width of the network: the share of the filters that each layer has (default: 1)",
     )
     network.add_argument(
         "--stride",
@@ -174,7 +179,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--view",
         type=_view,
         metavar="HxWxB",
-        help="height and width of the views, and photographs per step",
+        help="height and width of what the network sees of a photograph, and photographs per step",
     )
     recipe.add_argument("--validate-every", type=shared.count, metavar="N", help="steps")
     recipe.add_argument(

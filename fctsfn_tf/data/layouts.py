@@ -66,6 +66,13 @@ def open_dataset(
     Raises:
         InputError: no such directory, no layout that is known, no such list, a photograph without
             its mask, or `masks` for a layout that knows what its masks are.
+
+    Examples:
+        >>> from fctsfn_tf import open_dataset
+        >>> dataset = open_dataset("photographs")  # images/ and labels/, of two objects each
+        >>> sample = next(iter(dataset.samples()))
+        >>> sample.image.shape, sample.gt_mask.dtype.name, len(sample.other_masks)
+        ((60, 90, 3), 'bool', 1)
     """
     known, inner = _recognised(Path(directory), kind)
     layout = LAYOUTS[known]

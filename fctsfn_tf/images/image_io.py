@@ -83,6 +83,12 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         InputError: no such file, not an image, cut off, broken, larger than `MAX_PIXELS`, or
             numbers out of range.
+
+    Examples:
+        >>> from fctsfn_tf import read_image
+        >>> image = read_image("examples/cat.jpg")
+        >>> image.shape, image.dtype.name
+        ((300, 451, 3), 'uint8')
     """
     _check_is_file(Path(path))
     mode = "of more than 8 bits"

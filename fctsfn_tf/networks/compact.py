@@ -185,6 +185,14 @@ def freeze_backbone(network: keras.Model) -> None:
 
     Args:
         network: of `compact_network` or `compact_lite_network`; compile it afterwards.
+
+    Examples:
+        >>> from fctsfn_tf import FCTSFN, freeze_backbone
+        >>> model = FCTSFN(backbone="mobilenet_v2", alpha=0.35)
+        >>> before = len(model.trainable_variables)
+        >>> freeze_backbone(model)
+        >>> len(model.trainable_variables) < before
+        True
     """
     for layer in network.layers:
         layer.trainable = not is_backbone(layer)

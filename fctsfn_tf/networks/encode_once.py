@@ -58,6 +58,15 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     Raises:
         InputError: the network has other inputs or no such layers, or something of the image
             reaches the output beside them.
+
+    Examples:
+        >>> from keras import ops
+        >>> from fctsfn_tf import TSLFN, split
+        >>> image_part, click_part = split(TSLFN(alpha=0.125))
+        >>> features = image_part(ops.zeros((1, 64, 96, 3)))  # once per photograph
+        >>> logits = click_part([*features, ops.full((1, 64, 96, 2), 255.0)])  # once per click
+        >>> tuple(logits.shape)
+        (1, 64, 96, 1)
     """
     with _parts_lock:
         if model not in _parts:

@@ -120,6 +120,12 @@ def FCTSFN(
 
     Reference: Hu et al., A Fully Convolutional Two-Stream Fusion Network for Interactive Image
     Segmentation, 2019, §3.
+
+    Examples:
+        >>> from fctsfn_tf import FCTSFN
+        >>> model = FCTSFN(alpha=0.125)  # an eighth of the filters
+        >>> [tensor.name for tensor in model.inputs], model.output_shape
+        (['image', 'click_maps'], (None, None, None, 1))
     """
     if backbone == "mobilenet_v2":
         return compact_network(backbone, weights, alpha, name, input_shape)
@@ -173,6 +179,12 @@ def TSLFN(
 
     Raises:
         InputError: another stride, depth, alpha or fc_filters, or `weights` that cannot be had.
+
+    Examples:
+        >>> from fctsfn_tf import TSLFN
+        >>> model = TSLFN(stride=32, alpha=0.125, input_shape=(240, 320, 3))
+        >>> model.output_shape
+        (None, 240, 320, 1)
     """
     check_stride(stride)
     if depth not in BLOCKS:
@@ -203,9 +215,26 @@ def SSFCN(
     That is TSLFN with streams of depth 0, so only conv1_1's image half can be computed once per
     image.
 
-    Args, returns, raises: see `TSLFN`.
+    Args:
+        stride: 32, 16 or 8, of the finest score.
+        weights: see `TSLFN`.
+        alpha: see `TSLFN`.
+        name: of the model.
+        fc_filters: see `TSLFN`.
+        input_shape: see `TSLFN`.
+
+    Returns:
+        "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
+
+    Raises:
+        InputError: see `TSLFN`.
 
     Reference: Xu et al., Deep Interactive Object Selection, 2016; paper §4.2.
+
+    Examples:
+        >>> from fctsfn_tf import SSFCN
+        >>> SSFCN(alpha=0.125).output_shape
+        (None, None, None, 1)
     """
     check_stride(stride)
     check_width(alpha, fc_filters, weights)
@@ -231,9 +260,26 @@ def TSLFNMinus(
     The maps are resized by averaging. The paper shows stride 32 only; at strides 16 and 8 the maps
     take the place of the interaction stream's pool4 and pool3 in the scores as well.
 
-    Args, returns, raises: see `TSLFN`.
+    Args:
+        stride: 32, 16 or 8, of the finest score.
+        weights: see `TSLFN`.
+        alpha: see `TSLFN`.
+        name: of the model.
+        fc_filters: see `TSLFN`.
+        input_shape: see `TSLFN`.
+
+    Returns:
+        "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
+
+    Raises:
+        InputError: see `TSLFN`.
 
     Source: paper §4.2, Fig. 3.
+
+    Examples:
+        >>> from fctsfn_tf import TSLFNMinus
+        >>> TSLFNMinus(alpha=0.125).output_shape
+        (None, None, None, 1)
     """
     check_stride(stride)
     check_width(alpha, fc_filters, weights)
@@ -435,6 +481,14 @@ def freeze_tslfn(network: keras.Model) -> None:
 
     Raises:
         InputError: it has no MSRN.
+
+    Examples:
+        >>> from fctsfn_tf import FCTSFN, freeze_tslfn
+        >>> model = FCTSFN(alpha=0.125)
+        >>> before = len(model.trainable_variables)
+        >>> freeze_tslfn(model)
+        >>> len(model.trainable_variables) < before
+        True
     """
     refining = [layer for layer in network.layers if layer.name.startswith(MSRN_PREFIXES)]
     if not refining:

@@ -42,6 +42,16 @@ class PredictorConfig:
 
     Raises:
         InputError: a value outside its range.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> from fctsfn_tf import Predictor, PredictorConfig, load_engine
+        >>> engine, config = load_engine()
+        >>> isinstance(config, PredictorConfig), config.zoom_in
+        (True, True)
+        >>> predictor = Predictor(engine, replace(config, zoom_in=False, threshold=0.6))
+        >>> predictor.config.threshold
+        0.6
     """
 
     click_encoding: str = DISKS_AND_PREVIOUS

@@ -91,6 +91,18 @@ class Prediction:
             made when it is first asked for.
         candidates: after a first click, what else it may have meant, the best first; empty for
             networks without candidates. `Predictor.choose` takes one of them instead.
+
+    Examples:
+        >>> from fctsfn_tf import Prediction, Predictor
+        >>> predictor = Predictor.from_preset()
+        >>> predictor.set_image("examples/cat.jpg")
+        >>> prediction = predictor.add_click(x=220, y=120, label=1)
+        >>> isinstance(prediction, Prediction)
+        True
+        >>> prediction.mask.shape, prediction.mask.dtype.name
+        ((300, 451), 'bool')
+        >>> prediction.probability.dtype.name, float(prediction.probability[120, 220])
+        ('float32', 1.0)
     """
 
     probability: np.ndarray
@@ -136,11 +148,6 @@ class _State:
 class Predictor:
     """Segments an object in a photograph from clicks.
 
-        predictor = Predictor.from_preset()
-        predictor.set_image("photo.jpg")
-        prediction = predictor.add_click(x=320, y=200, label=1)
-        prediction = predictor.predict([(320, 200), (40, 60)], [1, 0])  # the same and one more
-
     The image part of the network runs once per view: when the image is set, and again when the view
     zooms in on the object (`PredictorConfig.zoom_in`). After the first click on an object the
     network may look again (`PredictorConfig.look_again`). Points are (x, y) in pixels of the
@@ -158,6 +165,18 @@ class Predictor:
     latest prediction, 5N more while the next one is made, N for a start mask: 14N, or 700 MB for 50
     megapixels. The rest does not grow with the photograph: features of two views (tens of MB) and
     at most 4 × working_size² bytes per click (0.6 MB). A graph cut takes 3N more for a while.
+
+    Examples:
+        >>> from fctsfn_tf import Predictor
+        >>> predictor = Predictor.from_preset()
+        >>> predictor.set_image("examples/cat.jpg")
+        >>> prediction = predictor.add_click(x=220, y=120, label=1)
+        >>> prediction = predictor.predict([(220, 120), (430, 60)], [1, 0])  # and one beside it
+        >>> bool(prediction.mask[120, 220]), bool(prediction.mask[60, 430])
+        (True, False)
+        >>> prediction = predictor.undo()
+        >>> len(predictor.clicks)
+        1
     """
 
     def __init__(self, model: keras.Model | Engine, config: PredictorConfig) -> None:
@@ -199,7 +218,8 @@ class Predictor:
 
         Args:
             preset: a name, a directory or "hf://owner/name".
-            graph_cut, threshold: override the preset's setting; None keeps it.
+            graph_cut: overrides the preset's setting; None keeps it.
+            threshold: overrides the preset's, in [0, 1); None keeps it.
             engine: "litert" or "keras"; None for LiteRT where it can, see `load_engine`.
 
         Raises:
@@ -327,7 +347,8 @@ class Predictor:
         """The result after one more click; it ends the chance to redo.
 
         Args:
-            x, y: in pixels of the photograph.
+            x: in pixels of the photograph, to the right.
+            y: in pixels of the photograph, down.
             label: 1 (on the object) or 0 (not on it).
 
         Raises:

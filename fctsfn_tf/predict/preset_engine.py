@@ -33,6 +33,11 @@ def load_engine(
 
     Raises:
         InputError: another engine, one that is not installed or has no parts, or see `load_preset`.
+
+    Examples:
+        >>> from fctsfn_tf import Predictor, load_engine
+        >>> engine, config = load_engine("compact")  # once for all users
+        >>> ours, theirs = Predictor(engine, config), Predictor(engine, config)
     """
     directory = find_preset(preset)
     if chosen_engine(directory, engine) == KERAS:

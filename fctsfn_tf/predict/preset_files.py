@@ -66,7 +66,13 @@ class PresetFacts(NamedTuple):
 
 
 def preset_names() -> list[str]:
-    """The names of the shipped presets, sorted."""
+    """The names of the shipped presets, sorted.
+
+    Examples:
+        >>> from fctsfn_tf import preset_names
+        >>> "compact" in preset_names()
+        True
+    """
     return sorted(path.parent.name for path in PRESETS_DIRECTORY.glob(f"*/{CONFIG_FILE}"))
 
 

@@ -70,6 +70,14 @@ def load_preset(preset: str | Path = DEFAULT_PRESET) -> tuple[keras.Model, Predi
     Raises:
         InputError: no such preset, a file is missing, damaged or not the one that config.json
             names, a format or builder that this version does not know, or wrong settings.
+
+    Examples:
+        >>> from fctsfn_tf import load_preset
+        >>> model, config = load_preset("compact")
+        >>> model.input_shape  # any size; three click maps, see `click_encoding`
+        [(None, None, None, 3), (None, None, None, 3)]
+        >>> config.click_encoding
+        'disks_and_previous'
     """
     directory = find_preset(preset)
     settings = read_settings(directory)
@@ -93,8 +101,6 @@ def save_preset(
 ) -> None:
     """Write a trained network as a preset: the whole directory or nothing.
 
-        save_preset(model, "mine")  # then: fctsfn segment photo.jpg --preset mine …
-
     On TensorFlow it gets LiteRT parts, with which it is answered without Keras, if its weights take
     no more than `MAX_LITERT_BYTES` in float32; other presets can have them added
     (`add_litert_parts`).
@@ -108,12 +114,17 @@ def save_preset(
         model_card: Markdown for README.md: data, licence, measured results, known failures. None
             for one that says that nothing is known.
         dtype: of the kernels in the file, see `weight_files.save_variables`.
-        builder, arguments: the name of `BUILDERS` that built it and what that was given, as JSON
-            can hold it; None for what the network itself knows.
+        builder: the name of `BUILDERS` that built it; None for what the network itself knows.
+        arguments: what that was given, as JSON can hold it.
 
     Raises:
         InputError: the directory exists or its parent does not, the builder with these arguments
             does not make this network, nobody knows what built it, or see `save_variables`.
+
+    Examples:
+        >>> from fctsfn_tf import FCTSFN, Predictor, save_preset
+        >>> save_preset(FCTSFN(alpha=0.125), "mine")  # fctsfn segment photo.jpg --preset mine …
+        >>> predictor = Predictor.from_preset("mine")
     """
     directory = Path(directory)
     if directory.exists():

@@ -24,10 +24,6 @@ TARGETS = (0.85, 0.90)
 class ClickEvaluation(keras.callbacks.Callback):
     """A robot user clicks validation objects at the end of an epoch; its numbers join the logs.
 
-        clicks = ClickEvaluation(list(validation.samples()), config)
-        stop = keras.callbacks.EarlyStopping("val_click_iou", mode="max", patience=5)
-        model.fit(train, epochs=100, shuffle=False, callbacks=[clicks, stop])
-
     Logs, for whatever callback comes after it in the list:
 
     - `val_iou@1`, `val_iou@2`, …: mean IoU after so many clicks;
@@ -45,6 +41,18 @@ class ClickEvaluation(keras.callbacks.Callback):
         InputError: no sample.
 
     Clicks follow the protocol `ritm` of `evaluation`, with a threshold and no graph cut.
+
+    Examples:
+        >>> import keras
+        >>> from fctsfn_tf import TSLFN, ClickEvaluation, PredictorConfig, open_dataset
+        >>> model = TSLFN(stride=32, alpha=0.125)
+        >>> config = PredictorConfig(click_encoding="distances", working_size=96, zoom_in=False)
+        >>> dataset = open_dataset("photographs").only({"7"})
+        >>> clicks = ClickEvaluation(list(dataset.samples()), config, max_clicks=2)
+        >>> sorted(clicks.evaluate(model))
+        ['val_click_iou', 'val_iou@1', 'val_iou@2', 'val_noc@85', 'val_noc@90']
+        >>> stop = keras.callbacks.EarlyStopping("val_click_iou", mode="max", patience=5)
+        >>> callbacks = [clicks, stop]  # of `fit`, in this order
     """
 
     def __init__(

@@ -91,6 +91,15 @@ class ClickDataset(keras.utils.PyDataset):
 
     Raises:
         InputError: no photograph, weights that do not fit, or a number outside its range.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> from fctsfn_tf import ClickDataset, open_dataset, recipes
+        >>> config = replace(recipes.MSRN_INPUT, views=((64, 96, 2),))  # two photographs a batch
+        >>> data = ClickDataset(open_dataset("photographs"), config)
+        >>> inputs, target = data[0]
+        >>> inputs["image"].shape, inputs["click_maps"].shape, target.shape
+        ((2, 64, 96, 3), (2, 64, 96, 2), (2, 64, 96, 1))
     """
 
     def __init__(

@@ -53,6 +53,15 @@ class IterativeClicks(ClickTraining, keras.Model):
 
     Raises:
         InputError: the network cannot be cut (see `split`), or `rollouts` are no probabilities.
+
+    Examples:
+        >>> import keras
+        >>> from fctsfn_tf import ClickDataset, IterativeClicks, NormalizedFocalLoss, TSLFN
+        >>> from fctsfn_tf import open_dataset, recipes
+        >>> model = IterativeClicks(TSLFN(stride=32, alpha=0.125), rollouts=(0.6, 0.4))
+        >>> model.compile(keras.optimizers.Adam(1e-3), NormalizedFocalLoss())
+        >>> data = ClickDataset(open_dataset("photographs"), recipes.MSRN_INPUT)
+        >>> history = model.fit(data, epochs=1, shuffle=False, verbose=0)
     """
 
     def __init__(

@@ -77,17 +77,23 @@ def train_tslfn(
         weights: None for random ones, or VGG16's, see `TSLFN`; of the first stage.
         alpha: see `TSLFN`.
         seed: of everything random.
-        should_stop: see `run_training`.
+        should_stop: asked after each step; True ends the run with a checkpoint.
         arguments: others of the network, such as `depth` and `fc_filters`.
 
     Returns:
         The network of the last stage, with the weights that validated best.
 
     Raises:
-        InputError: see `TSLFN` and `run_training`.
-        KeyboardInterrupt: see `run_training`.
+        InputError: an argument that `TSLFN` refuses, data that cannot be used, or a directory that
+            holds another run.
+        KeyboardInterrupt: after a step at which `should_stop` said so; the same call goes on.
 
     Source: paper §3.3.
+
+    Examples:
+        >>> from fctsfn_tf import TrainingData, open_dataset, train_tslfn
+        >>> data = TrainingData(open_dataset("photographs"))
+        >>> tslfn = train_tslfn(data, "runs/tslfn", alpha=0.125)
     """
     before: keras.Model | Path | None = None
     for stride, recipe in stages.items():
@@ -121,12 +127,27 @@ def train_msrn(
     Args:
         directory: the run's own.
         tslfn: a TSLFN at stride 8 of the same `alpha`, from `train_tslfn` or a preset.
-        data, alpha, seed, should_stop, arguments, raises: see `train_tslfn`.
+        data: see `TrainingData`.
+        recipe: what to do; the paper's.
+        alpha: see `TSLFN`.
+        seed: of everything random.
+        should_stop: asked after each step; True ends the run with a checkpoint.
+        arguments: others of the network, such as `fc_filters`.
 
     Returns:
         The FCTSFN, with the weights that validated best.
 
+    Raises:
+        InputError: `tslfn` is of another size, or the directory holds another run.
+        KeyboardInterrupt: after a step at which `should_stop` said so; the same call goes on.
+
     Source: paper §3.3.
+
+    Examples:
+        >>> from fctsfn_tf import TSLFN, TrainingData, open_dataset, train_msrn
+        >>> data = TrainingData(open_dataset("photographs"))
+        >>> tslfn = TSLFN(alpha=0.125)  # in earnest: a trained one
+        >>> fctsfn = train_msrn(data, "runs/msrn", tslfn, alpha=0.125)
     """
     run = Path(directory)
     fc_filters = _fc_filters(tslfn, alpha)
@@ -163,11 +184,23 @@ def train_practical(
         stages: {name: recipe}, in order.
         tslfn: a trained TSLFN to begin the MSRN's stages with; None trains it first.
         weights: None for random ones, or VGG16's, see `TSLFN`; of the first stage.
-        data, alpha, seed, should_stop, arguments, raises: see `train_tslfn`; for "TSLFN" of
-            another stride than 8 `arguments` holds that, too.
+        data: see `TrainingData`.
+        alpha: see `TSLFN`.
+        seed: of everything random.
+        should_stop: asked after each step; True ends the run with a checkpoint.
+        arguments: others of the network, such as `fc_filters`, or a `stride` other than 8.
 
     Returns:
         The network with the moving average of its weights.
+
+    Raises:
+        InputError: no such network, stages that do not fit it, or see `train_tslfn`.
+        KeyboardInterrupt: after a step at which `should_stop` said so; the same call goes on.
+
+    Examples:
+        >>> from fctsfn_tf import TrainingData, open_dataset, train_practical
+        >>> data = TrainingData(open_dataset("photographs"))
+        >>> tslfn = train_practical(data, "runs/practical", network="TSLFN", alpha=0.125)
     """
     if tslfn is not None:
         arguments["fc_filters"] = _fc_filters(tslfn, alpha)

@@ -59,7 +59,19 @@ class TrainingData:
         datasets: of `open_dataset`, one or several.
         validation: objects that a robot user clicks now and then; none of the photographs should
             be trained on. Without any, nothing is validated and no run ends early.
-        weights, unusable, cache, workers: see `ClickDataset`.
+        weights: how often each data set is drawn, see `ClickDataset`.
+        unusable: "stop" or "skip", see `ClickDataset`.
+        cache: where decoded photographs are kept, see `ClickDataset`.
+        workers: threads that make batches.
+
+    Examples:
+        >>> from fctsfn_tf import TrainingData, open_dataset
+        >>> dataset = open_dataset("photographs")
+        >>> held_out = {"7"}  # names of files, without their ending
+        >>> validation = list(dataset.only(held_out).samples())
+        >>> data = TrainingData(dataset.without(held_out), validation)
+        >>> len(data.validation)
+        2
     """
 
     datasets: Dataset | Sequence[Dataset]
@@ -105,13 +117,27 @@ def train_compact(
         weights: of the backbone, see there; unless there is a `start`.
         start: a trained compact network to go on from, such as a preset's; it stays as it is.
         alpha: MobileNetV2's width, see `compact_network`.
-        data, seed, should_stop, raises: see `train_tslfn`.
+        data: see `TrainingData`.
+        seed: of everything random.
+        should_stop: asked after each step; True ends the run with a checkpoint.
 
     Returns:
         The network with the moving average of its weights.
 
+    Raises:
+        InputError: `start` or `weights` cannot be used, or the directory holds another run.
+        KeyboardInterrupt: after a step at which `should_stop` said so; the same call goes on.
+
     Source: the recipes of the literature since 2021, above all RITM (Sofiiuk et al. 2021); see
     `CompactRecipe`.
+
+    Examples:
+        >>> from fctsfn_tf import TrainingData, open_dataset, train_compact
+        >>> data = TrainingData(open_dataset("photographs"))
+        >>> model = train_compact(data, "runs/mine", weights=None, alpha=0.35)
+
+        Its preset is then in `runs/mine/preset`. `start=load_preset()[0]` goes on from the shipped
+        network and needs far fewer steps.
     """
     if start is not None:
         # Networks with candidates have several outputs.

@@ -19,6 +19,16 @@ class MaskIoU(keras.metrics.Mean):
     object: where mask and true mask are both empty it is 1. (`keras.metrics.BinaryIoU` is of all
     pixels together, in which large objects count for more.) Weights are one for each object, or one
     for each pixel: then those of weight 0 are ignored, and the highest is the object's.
+
+    Examples:
+        >>> import numpy as np
+        >>> from fctsfn_tf import MaskIoU
+        >>> target = np.array([1, 1, 0, 0], "float32").reshape(1, 1, 4, 1)
+        >>> logits = np.array([5, -5, -5, -5], "float32").reshape(1, 1, 4, 1)
+        >>> iou = MaskIoU()
+        >>> iou.update_state(target, logits)
+        >>> float(iou.result())  # of two pixels one is found
+        0.5
     """
 
     def __init__(self, name: str = "iou", **kwargs: Any) -> None:

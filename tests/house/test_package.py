@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "fctsfn_tf"
 LOCKS = {
     "run.txt": (),
-    "test.txt": ("tensorflow", "graph-cut", "test"),
+    "docs.txt": ("docs",),
+    "test.txt": ("tensorflow", "graph-cut", "docs", "test"),
     "jax.txt": ("jax", "graph-cut", "test"),
 }
 # jax.txt has no TensorFlow, and so nothing that reads data for it.

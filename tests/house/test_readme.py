@@ -1,6 +1,7 @@
-"""The README tells the truth: its Python runs, its commands parse, its paths and names exist."""
+"""The pages tell the truth: their Python runs, their commands parse, paths and names exist."""
 
 import inspect
+import json
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from fctsfn_tf.commands import cli
 from fctsfn_tf.networks.fctsfn import TSLFN
+from fctsfn_tf.predict.preset_files import preset_facts
 from fctsfn_tf.predict.presets import load_preset, save_preset
 from fctsfn_tf.training import recipes
 
@@ -24,6 +26,9 @@ PAGES = [
     "CHANGELOG.md",
     "demo/README.md",
     "docs/evaluation.md",
+    "docs/paper.md",
+    "docs/releasing.md",
+    "docs/start.md",
     "docs/training.md",
     "examples/README.md",
 ]
@@ -37,19 +42,22 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text_of(page), re.DOTALL)
 
 
-def command_lines() -> list[list[str]]:
+def command_lines(pages: list[str]) -> list[list[str]]:
     """The words of every command of the pages, without comments."""
     return [
         words
-        for page in PAGES
+        for page in pages
         for block in blocks(page, "sh")
         for line in block.replace("\\\n", " ").splitlines()
         if (words := shlex.split(line, comments=True))
     ]
 
 
-COMMANDS = command_lines()
-PREDICTOR_EXAMPLE, NETWORK_EXAMPLE, TRAINING_EXAMPLE = blocks("README.md", "python")
+COMMANDS = command_lines(PAGES)
+(PREDICTOR_EXAMPLE,) = blocks("README.md", "python")
+(START_EXAMPLE,) = blocks("docs/start.md", "python")
+(NETWORK_EXAMPLE,) = blocks("docs/paper.md", "python")
+TRAINING_EXAMPLE = blocks("docs/training.md", "python")[0]
 
 
 def test_the_predictor_example_runs(monkeypatch, capsys):
@@ -65,6 +73,18 @@ def test_the_predictor_example_runs(monkeypatch, capsys):
 
 def test_the_predictor_example_is_eight_lines():
     assert code_lines(PREDICTOR_EXAMPLE) <= 8
+
+
+def test_the_example_of_the_first_steps_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    exec(START_EXAMPLE, {})
+
+
+def test_the_readme_is_short_and_has_the_commands_that_set_everything_up():
+    assert len(text_of("README.md").splitlines()) < 110
+    commands = [words[:2] for words in command_lines(["README.md"])]
+    assert ["python3", "scripts/quickstart.py"] in commands
+    assert ["python3", "scripts/test.py"] in commands
 
 
 def test_the_network_example_runs():
@@ -100,7 +120,7 @@ def test_the_training_example_runs_in_less_than_ten_lines(
 
 
 def test_the_fit_example_of_the_training_page_runs(photographs, eager_steps, no_litert_parts):
-    example = next(text for text in blocks("docs/training.md", "python") if ".fit(" in text)
+    example = next(text for text in blocks("docs/training.md", "python") if "callbacks=[" in text)
     names = {}
     with eager_steps(), no_litert_parts():
         exec(example, names)
@@ -164,16 +184,25 @@ def test_links_lead_to_files(page):
     targets = re.findall(r"(?<!!)\[[^]]*\]\(([^)]+)\)", text_of(page))
     local = [target for target in targets if not target.startswith("https://")]
     folder = (ROOT / page).parent
-    assert [target for target in local if not (folder / target).exists()] == []
+    files = [target.split("#")[0] for target in local]
+    assert [target for target in files if not (folder / target).exists()] == []
 
 
-def test_pictures_exist():
-    (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text_of("README.md"))
-    assert (ROOT / picture).stat().st_size < 300_000
+def test_pictures_exist_and_are_small():
+    still, moving = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text_of("README.md"))
+    assert (ROOT / still).stat().st_size < 300_000
+    assert (ROOT / moving).stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("script", ["make_readme_pictures", "make_figures"])
+def test_pictures_are_of_the_shipped_preset(script):
+    facts = json.loads((ROOT / "docs" / "images" / f"{script}.json").read_text("utf-8"))
+    again = f"the preset has changed: run python scripts/{script}.py"
+    assert facts["weights_sha256"] == preset_facts().weights_sha256, again
 
 
 def test_the_map_of_the_figure_names_things_that_exist():
-    section = text_of("README.md").split("## From Fig. 2")[1].split("\n## ")[0]
+    section = text_of("docs/paper.md").split("## From Fig. 2")[1].split("\n## ")[0]
     names = re.findall(r"`([a-z_]+)\.(\w+)`", section)
     assert len(names) > 15
     for module, name in names:
