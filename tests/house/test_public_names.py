@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 import fctsfn_tf
-from fctsfn_tf.predict import presets
 from fctsfn_tf.training import paper_stages, recipes, stages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,14 +24,6 @@ def small(recipe):
     return replace(recipe, schedule=ONE_STEP, input=seen)
 
 
-@pytest.fixture(scope="module")
-def eagerly():
-    """A step or two is quicker than the compilation of one."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.fixture
 def working_directory(tmp_path, monkeypatch, shapes_directory):
     """With examples/ and photographs/, and recipes that end after a step."""
@@ -41,7 +31,6 @@ def working_directory(tmp_path, monkeypatch, shapes_directory):
     (tmp_path / "photographs").symlink_to(shapes_directory)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recipes, "MSRN_INPUT", recipes.MSRN_INPUT.seen_in((64, 96, 4)))
-    monkeypatch.setattr(presets, "MAX_LITERT_BYTES", 0)
     compact = small(recipes.CompactRecipe())
     monkeypatch.setattr(stages, "CompactRecipe", lambda: compact)
     for all_stages in (recipes.TSLFN_STAGES, recipes.PRACTICAL_STAGES):
@@ -62,13 +51,14 @@ def examples_of(name: str) -> list[doctest.DocTest]:
 
 
 @pytest.mark.parametrize("name", fctsfn_tf.__all__)
-def test_the_example_of_a_public_name_runs(name, working_directory, eagerly):
+def test_the_example_of_a_public_name_runs(name, working_directory, eager_steps, no_litert_parts):
     tests = examples_of(name)
     used = "".join(example.source for test in tests for example in test.examples)
     assert re.search(rf"\b{name}\b", used), f"the docstring of {name} has no example of it"
     for test in tests:
         told = []
-        failed, _ = doctest.DocTestRunner().run(test, out=told.append, clear_globs=False)
+        with eager_steps(), no_litert_parts():
+            failed, _ = doctest.DocTestRunner().run(test, out=told.append, clear_globs=False)
         assert failed == 0, "".join(told)
 
 
