@@ -19,6 +19,8 @@ LONGEST = (
     "commands/test_train.py",
     "export/test_export.py",
     "house/test_readme.py",
+    "house/test_tutorials.py",
+    "house/test_public_names.py",
     "training/test_distribution.py",
     "training/test_compact_training.py",
     "predict/test_presets.py",
