@@ -67,9 +67,12 @@ def program(directory: Path, name: str) -> Path:
 def clean_variables(**extra: str) -> dict[str, str]:
     """The environment variables for a program: the present ones, less what would change it.
 
-    PYTHONPATH and PYTHONHOME would let other packages in; Keras' backend is named by `extra`.
+    PYTHONPATH and PYTHONHOME would let other packages in; Keras' backend is named by `extra`. With
+    PYTHONDONTWRITEBYTECODE every program would compile its packages anew: of TensorFlow that takes
+    as long as to import it.
     """
-    unwanted = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "KERAS_BACKEND")
+    places = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    unwanted = (*places, "KERAS_BACKEND", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     return {**kept, **extra}
 

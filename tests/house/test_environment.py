@@ -119,8 +119,9 @@ def test_wrong_python_is_told_which_one(checkout, monkeypatch):
 
 def test_variables_that_change_programs_are_dropped(checkout, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.setenv("KEPT", "1")
     variables = checkout.clean_variables(KERAS_BACKEND="jax")
-    assert "PYTHONPATH" not in variables
+    assert not {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"} & variables.keys()
     assert (variables["KERAS_BACKEND"], variables["KEPT"]) == ("jax", "1")

@@ -9,6 +9,7 @@
  * @typedef {object} Shown
  * @property {"mask" | "probability" | "cutout" | "photograph"} mode
  * @property {Plane | null} mask of the present object
+ * @property {boolean} isPreview whether the mask is what a click would give, and so is paler
  * @property {Plane | null} others index map of the other objects: i + 1 on object i
  * @property {Plane | null} probability in [0, 1]
  * @property {Plane | null} background of the cut-out, RGBA in a Uint32Array; null for squares
@@ -32,6 +33,7 @@ import { paintOverlay } from "./overlay.js";
 import { fitted, inSight, moved, onStage, pixelAt, zoomed } from "./place.js";
 
 const OUTLINE = 1.6; // CSS pixels
+const PREVIEW_OPACITY = 0.5; // of that of masks
 // Sharper screens gain nothing that a person sees and cost time.
 const MAX_PIXEL_RATIO = 2;
 // From this many CSS pixels on, a pixel of the picture is shown as a square.
@@ -44,6 +46,7 @@ const CURSOR_ROOM = 24;
 const NOTHING = {
   mode: "mask",
   mask: null,
+  isPreview: false,
   others: null,
   probability: null,
   background: null,
@@ -54,7 +57,7 @@ const NOTHING = {
 };
 
 // Of what is shown, that which lies over the picture and under the marks.
-const OVERLAY = ["mode", "mask", "others", "probability", "background", "object"];
+const OVERLAY = ["mode", "mask", "isPreview", "others", "probability", "background", "object"];
 
 export class Stage {
   #canvas;
@@ -410,7 +413,8 @@ export class Stage {
     const pixels = context.createImageData(screen.width, screen.height);
     const place = { scale: scale * ratio, left: left * ratio - x, top: top * ratio - y };
     const line = Math.round(OUTLINE * ratio);
-    const what = { ...this.#shown, size, opacity: this.#opacity, line };
+    const opacity = this.#opacity * (this.#shown.isPreview ? PREVIEW_OPACITY : 1);
+    const what = { ...this.#shown, size, opacity, line };
     paintOverlay(pixels.data, screen, place, what);
     Object.assign(canvas, screen);
     context.putImageData(pixels, 0, 0);

@@ -22,6 +22,9 @@ const SHOWING = new Set([
   "setImage",
 ]);
 
+// Shown only while nothing newer is asked for, and then not even done.
+const PASSING = new Set(["preview"]);
+
 /** @typedef {{id: number, method: string, args: any[]}} Request numbered in the order of sending */
 
 export class RequestQueue {
@@ -57,7 +60,7 @@ export class RequestQueue {
   /** Drop a photograph that still waits and the steps on it, unless somebody wants a file of them. */
   #dropPhotograph() {
     const first = this.#pending.findIndex(({ method }) => method === "setImage");
-    const isSeen = ({ method }) => !SHOWING.has(method);
+    const isSeen = ({ method }) => !SHOWING.has(method) && !PASSING.has(method);
     if (first < 0 || this.#pending.slice(first).some(isSeen)) return;
     for (const { id } of this.#pending.splice(first)) this.#reply(id, { result: null });
   }
@@ -68,6 +71,10 @@ export class RequestQueue {
       await this.#nextTurn();
       const request = this.#pending.shift();
       if (request === undefined) break;
+      if (PASSING.has(request.method) && this.#pending.length > 0) {
+        this.#reply(request.id, { result: null });
+        continue;
+      }
       try {
         await this.#answer(request);
       } catch (error) {

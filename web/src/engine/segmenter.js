@@ -206,6 +206,19 @@ export class Segmenter {
   }
 
   /**
+   * What a first click here would give, for a pointer that rests: nothing changes. It costs one click
+   * part, so ask for one at a time, and only where `clickMs` of earlier clicks is short.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @returns {Promise<Uint8Array | null>} the mask of a first look, [height, width]; null where something
+   *   newer was asked for meanwhile
+   */
+  preview(x, y) {
+    return this.#send("preview", [x, y]);
+  }
+
+  /**
    * These clicks instead of the present ones; costs only what differs.
    *
    * @param {Point[]} clicks

@@ -67,6 +67,7 @@ const actions = {
     workspace.click(x, y, label, (glance) =>
       postMessage({ id: answering, glance }, { transfer: transferable(glance) }),
     ),
+  preview: (x, y) => workspace.preview(x, y),
   probability: () => workspace.probability(),
   file: (format, what) => workspace.file(format, what ?? {}),
   readMasks(file) {
@@ -104,6 +105,6 @@ onmessage = ({ data }) => queue.push(data);
 
 /** Large arrays are handed over instead of copied. */
 function transferable(result) {
-  const arrays = [result?.mask, result?.others, result instanceof Float32Array ? result : null];
+  const arrays = [result?.mask, result?.others, ArrayBuffer.isView(result) ? result : null];
   return arrays.filter(Boolean).map((array) => array.buffer);
 }

@@ -6,6 +6,7 @@ import { showBusy, showHint } from "./messages.js";
 import { ObjectList } from "./objects.js";
 import { othersOf } from "./others.js";
 import { PhotographList } from "./photographs.js";
+import { Preview } from "./preview.js";
 import { number, t } from "./texts.js";
 import { sizeOf } from "./work.js";
 
@@ -21,6 +22,7 @@ export class View {
   #saving;
   #photographs;
   #objects;
+  #preview;
   #mode = "mask"; // what lies over the photograph, as the canvas calls it
   #probability = null; // {answer, data}: of which mask it is
   #hasPicture = false; // whether the canvas ever had a photograph
@@ -36,7 +38,11 @@ export class View {
   constructor({ work, tasks, pointing, saving, segmenter }) {
     [this.#work, this.#tasks, this.#saving, this.#segmenter] = [work, tasks, saving, segmenter];
     const zoomed = (scale) => (element("actual-size").textContent = `${number(100 * scale)} %`);
-    const point = (at) => this.#objects.point(at === null ? undefined : pointing.otherAt(at)?.id);
+    this.#preview = new Preview({ work, segmenter, changed: () => this.show() });
+    const point = (at) => {
+      this.#objects.point(at === null ? undefined : pointing.otherAt(at)?.id);
+      this.#preview.point(this.#mode === "mask" ? at : null);
+    };
     const handlers = { ...pointing.handlers, zoomed, point };
     this.stage = new Stage(element("stage"), handlers, { margin: MARGIN });
     pointing.stage = this.stage;
@@ -144,9 +150,11 @@ export class View {
     const plane = (data) => data && { data, ...size };
     const known = answer?.clicks ?? [];
     if (this.#mode === "probability") this.#updateProbability(answer);
+    const { mask: preview } = this.#preview;
     this.stage.show({
       mode: this.#mode,
-      mask: plane(work.maskOf(item)),
+      mask: plane(preview ?? work.maskOf(item)),
+      isPreview: preview !== null,
       others: plane(othersOf(items, item, size, (one) => work.answerOf(one))),
       probability: plane(answer && this.#probability && this.#probability.data),
       object: items.indexOf(item),

@@ -118,6 +118,26 @@ test("steps on a photograph that still waits go with it, but not what somebody w
   }
 });
 
+test("a preview is done only while nothing newer waits, and keeps no photograph", async () => {
+  const { queue, answers, done, turn } = makeQueue();
+  queue.push({ id: 1, method: "preview" });
+  queue.push({ id: 2, method: "click" });
+  queue.push({ id: 3, method: "preview" });
+  for (let i = 0; i < 3; i++) await turn();
+  assert.deepEqual(done, ["click 2", "preview 3"]);
+  assert.deepEqual(answers, [
+    [1, null],
+    [2, 2],
+    [3, 3],
+  ]);
+  for (const [id, method] of ["click", "setImage", "preview", "setImage"].entries()) {
+    queue.push({ id: id + 4, method });
+  }
+  for (let i = 0; i < 2; i++) await turn();
+  assert.deepEqual(done.slice(2), ["click 4", "setImage 7"]);
+  assert.deepEqual(new Map(answers).get(6), null);
+});
+
 test("an error is answered and the next request runs", async () => {
   const { queue, answers, turn } = makeQueue();
   queue.push({ id: 1, method: "fail" });
@@ -171,6 +191,37 @@ test("the first look at an object can be shown while the network looks again", a
   await workspace.click(12, 12, 1, (glance) => glances.push(glance));
   assert.equal(glances.length, 1);
 });
+
+test("a preview is the first look of a click, and changes nothing", async () => {
+  const { workspace, network } = await makeWorkspace({ look_again: 1 });
+  let glance = null;
+  await workspace.click(10, 10, 1, (shown) => (glance = shown));
+  await workspace.click(15, 12, 1);
+  const before = workspace.snapshot();
+  const { clicked, encoded } = network;
+  assert.deepEqual(await workspace.preview(10, 10), glance.mask);
+  assert.deepEqual(await workspace.preview(50, 30), await firstLook(50, 30));
+  assert.deepEqual([network.clicked, network.encoded], [clicked + 2, encoded]);
+  assert.deepEqual(workspace.snapshot().mask, before.mask);
+  // What comes after it is what would have come without it.
+  await workspace.click(50, 30, 0);
+  const { workspace: other } = await makeWorkspace({ look_again: 1 });
+  for (const click of [
+    [10, 10, 1],
+    [15, 12, 1],
+    [50, 30, 0],
+  ]) {
+    await other.click(...click);
+  }
+  assert.deepEqual(workspace.snapshot().mask, other.snapshot().mask);
+  await assert.rejects(workspace.preview(-1, 0), InputError);
+});
+
+async function firstLook(x, y) {
+  const { workspace } = await makeWorkspace({ look_again: 0 });
+  await workspace.click(x, y, 1);
+  return workspace.snapshot().mask;
+}
 
 test("another candidate takes the mask's place, and ends the chance to redo", async () => {
   const { workspace } = await makeWorkspace({}, new FakeNetwork(true));

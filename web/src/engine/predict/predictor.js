@@ -232,6 +232,22 @@ export class Predictor {
   }
 
   /**
+   * What a first look would give if the object's first click were here; nothing changes. It costs one
+   * click part, and the network neither looks again nor zooms in.
+   *
+   * @param {number} x in pixels of the photograph, to the right
+   * @param {number} y down
+   * @returns {Promise<Uint8Array>} [height, width] of 0 and 1
+   */
+  async preview(x, y) {
+    const { height, width } = this.#needPhotograph();
+    const clicks = [clickFromPoint(x, y, 1, height, width)];
+    const { answer } = await this.#answer(this.#whole, clicks, [], null);
+    const rendering = new Rendering(this.#photograph, { start: null, layers: [answer], clicks });
+    return rendering.mask(this.config.threshold);
+  }
+
+  /**
    * The result of these clicks, made one after the other in this order. Costs only the clicks after
    * the first one that differs from the present clicks.
    *

@@ -54,6 +54,11 @@ export class Workspace {
     await this.#predictor.addClick(x, y, label, tell);
   }
 
+  /** See `Predictor.preview`. */
+  preview(x, y) {
+    return this.#predictor.preview(x, y);
+  }
+
   async setClicks(points) {
     await this.#predictor.setClicks(points);
   }
