@@ -26,8 +26,8 @@ from fctsfn_tf.images.minimum_cut import contrast_scale, minimum_cut
 EVEN_ODDS = 0.5
 # After a cut at half the size, pixels this near to its contour (in pixels) are decided once more:
 # the widest band of at most twice `max_nodes` pixels, else the narrowest. One pixel there is two
-# here, and one more for the rounding; a long contour of a large photograph is moved less.
-REFINED_BANDS = (3, 2, 1)
+# here; a long contour of a large photograph is moved less.
+REFINED_BANDS = (2, 1)
 # Side of the squares in which pixels near a contour are looked for.
 TILE_SIDE = 256
 
