@@ -399,8 +399,6 @@ def _bring(
                 predictor.choose(step.candidate - 1)
     if step.clicks:
         predictor.predict(points, labels)
-    else:
-        predictor.reset()
 
 
 def unpacked(packed: np.ndarray, size: tuple[int, int]) -> np.ndarray:

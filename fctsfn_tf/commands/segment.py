@@ -311,8 +311,9 @@ def _print_result(job: Job, result: Result) -> None:
         )
     if result.candidates:
         print("the click may also have meant (--candidate N):")
-    for number, (pixels, predicted_iou) in enumerate(result.candidates, start=1):
-        share = 100 * pixels / (result.height * result.width)
+    for number, candidate in enumerate(result.candidates, start=1):
+        pixels, share = candidate.mask.sum(), 100 * candidate.mask.mean()
+        predicted_iou = candidate.predicted_iou
         print(f"  {number}: {pixels} pixels ({share:.1f} %), predicted IoU {predicted_iou:.2f}")
     seconds = ", ".join(f"{value:.3f}" for value in result.click_seconds)
     print(

@@ -49,6 +49,12 @@ def image_half(x: Any, filters: int, what: str) -> Any:
     return layers.Identity(name=f"{IMAGE_FEATURES_PREFIX}{what}")(x)
 
 
+def halves_of_pyramid(pyramid: list, widths: tuple[int, ...]) -> list:
+    """The image's half at each scale of a pyramid, 1/2 … 1/32."""
+    scales = ("half", "quarter", "eighth", "sixteenth", "thirty_second")
+    return [image_half(*given) for given in zip(pyramid, widths, scales, strict=True)]
+
+
 def linear(x: Any, filters: int, name: str) -> Any:
     return layers.Conv2D(filters, 1, use_bias=False, name=name)(x)
 

@@ -28,6 +28,7 @@ from fctsfn_tf.networks.compact_blocks import (
     conv_norm_relu,
     deep_fusion,
     fuse,
+    halves_of_pyramid,
     image_half,
     inverted_residual,
     linear,
@@ -213,13 +214,7 @@ def compact_lite_network(
     x = layers.Rescaling(SCALE, offset=OFFSET * SCALE, name="rescale_image")(image)
     x = PadToMultiple(32, name="pad_image")(x)
     pyramid = _pyramid(efficientnet_lite2(x))  # 1/2 … 1/32, WIDTHS channels
-    image_halves = [
-        image_half(pyramid[0], WIDTHS[0], "half"),  # (B, H/2, W/2, 24)
-        image_half(pyramid[1], WIDTHS[1], "quarter"),  # (B, H/4, W/4, 48)
-        image_half(pyramid[2], WIDTHS[2], "eighth"),  # (B, H/8, W/8, 64)
-        image_half(pyramid[3], WIDTHS[3], "sixteenth"),  # (B, H/16, W/16, 128)
-        image_half(pyramid[4], WIDTHS[4], "thirty_second"),  # (B, H/32, W/32, 160)
-    ]
+    image_halves = halves_of_pyramid(pyramid, WIDTHS)  # (B, H/2, W/2, 24) … (B, H/32, W/32, 160)
     queries = image_half(pyramid[3], KEY_WIDTH, "queries")
     keys = image_half(pyramid[3], KEY_WIDTH, "keys")
     values = image_half(pyramid[3], VALUE_WIDTH, "values")

@@ -25,7 +25,7 @@ from fctsfn_tf.images.image_io import read_image
 from fctsfn_tf.images.mask_files import check_output, read_mask, save
 from fctsfn_tf.images.overlay import overlay_png
 from fctsfn_tf.images.png_files import cutout_png, index_png, mask_png, probability_png
-from fctsfn_tf.predict.predictor import Prediction, Predictor
+from fctsfn_tf.predict.predictor import Candidate, Prediction, Predictor
 from fctsfn_tf.predict.workers import shared_out
 
 # What can be written of a photograph, and the suffix of the file.
@@ -88,9 +88,8 @@ class Result:
         num_object_pixels: per object of the job.
         encode_seconds: spent in the image part of the network.
         click_seconds: spent on each click, in the order of objects and clicks.
-        candidates: what else the first click of the one object may have meant, the best first:
-            pixels and predicted IoU of each. Empty for several objects, after further clicks, and
-            for networks without candidates.
+        candidates: what else the first click of the one object may have meant, the best first.
+            Empty for several objects, after further clicks, and for networks without candidates.
     """
 
     height: int
@@ -98,7 +97,7 @@ class Result:
     num_object_pixels: list[int]
     encode_seconds: float
     click_seconds: list[float]
-    candidates: list[tuple[int, float]]
+    candidates: tuple[Candidate, ...]
 
 
 def default_outputs(image: PurePath, directory: Path, kinds: Iterable[str]) -> dict[str, Path]:
@@ -223,8 +222,7 @@ def segment(predictor: Predictor, loaded: LoadedJob, overwrite: bool = False) ->
     for kind, content in contents.items():
         save(job.outputs[kind], content, overwrite)
     pixels = [int(np.count_nonzero(mask)) for mask in masks.values()]
-    others = prediction.candidates if len(job.objects) == 1 else ()
-    candidates = [(int(np.count_nonzero(one.mask)), one.predicted_iou) for one in others]
+    candidates = prediction.candidates if len(job.objects) == 1 else ()
     return Result(height, width, pixels, encode_seconds, click_seconds, candidates)
 
 

@@ -7,7 +7,6 @@ import ast
 import base64
 import configparser
 import contextlib
-import importlib.util
 import io
 import itertools
 import json
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from load_script import load_script
 from packaging.requirements import Requirement
 from PIL import Image
 
@@ -40,14 +40,6 @@ START_SECONDS = 300
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
-def script(name):
-    """A module of scripts/."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def requirement_lines(text):
     return [Requirement(line) for line in text.splitlines() if line and line[0] != "#"]
 
@@ -65,7 +57,7 @@ PINS = {
 def space(tmp_path_factory):
     """A Space's folder, with nothing of the checkout around it."""
     folder = tmp_path_factory.mktemp("space")
-    script("make_space").make_space(folder, "somebody/clicks")
+    load_script("make_space").make_space(folder, "somebody/clicks")
     return folder
 
 
@@ -97,7 +89,7 @@ def test_the_space_has_all_it_needs_and_nothing_else(space):
 
 
 def test_a_second_time_replaces_what_is_ours_and_nothing_else(tmp_path):
-    make_space = script("make_space").make_space
+    make_space = load_script("make_space").make_space
     make_space(tmp_path, None)
     (tmp_path / "fctsfn_tf" / "gone.py").touch()
     (tmp_path / "canvas" / "gone.js").touch()
@@ -185,7 +177,7 @@ def uploads_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(space, uploads_folder, tmp_path_factory):
     """The address of the app, run in its folder by an environment of its requirements alone."""
-    environment = script("environment")
+    environment = load_script("environment")
     directory = environment.prepare(".venv-demo", ["../demo/requirements.txt"])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -391,7 +383,7 @@ def test_the_schemas_say_what_goes_in(http):
 
 def test_an_agent_uses_the_tools(url, cat_masks):
     """Over MCP, by a program in the Space's own environment, which has the client."""
-    python = script("environment").program(ROOT / ".venv-demo", "python")
+    python = load_script("environment").program(ROOT / ".venv-demo", "python")
     answer = subprocess.run(
         [python, "-c", AGENT, f"{url}/gradio_api/mcp/", CAT], capture_output=True, text=True
     )

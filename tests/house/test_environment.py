@@ -1,20 +1,15 @@
 """scripts/environment.py: environments that repeat, heal and never touch what is not theirs."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "environment.py"
+from load_script import load_script
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """scripts/environment.py on a checkout of its own, with the commands it would run."""
-    spec = importlib.util.spec_from_file_location("environment", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("environment")
     (tmp_path / "requirements").mkdir()
     (tmp_path / "setup.cfg").write_text("[metadata]")
     for lock in ("run.txt", "test.txt"):

@@ -1,10 +1,10 @@
 """A release has one version number, and one command that writes it wherever it stands."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
 import pytest
+from load_script import load_script
 
 import fctsfn_tf
 
@@ -13,11 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def script():
-    path = ROOT / "scripts" / "set_version.py"
-    spec = importlib.util.spec_from_file_location("set_version", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("set_version")
 
 
 def test_every_file_has_the_version_of_the_package(script):

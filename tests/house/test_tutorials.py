@@ -1,9 +1,9 @@
 """The tutorials run from their first cell to their last, on small data."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from load_script import load_script
 
 from fctsfn_tf.predict.preset_files import preset_facts
 
@@ -31,11 +31,7 @@ presets.MAX_LITERT_BYTES = 0
 
 @pytest.fixture(scope="module")
 def run_tutorials():
-    path = ROOT / "scripts" / "run_tutorials.py"
-    spec = importlib.util.spec_from_file_location("run_tutorials", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("run_tutorials")
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)

@@ -54,14 +54,15 @@ def clicked(tmp_path):
 def test_the_other_masks_of_a_first_click_are_told_and_taken(clicked):
     once = ObjectClicks(points=[(48, 32)], labels=[1])
     best = clicked(once)
-    assert [round(iou, 2) for _, iou in best.candidates] == [0.62, 0.27]
-    for number, (pixels, _) in enumerate(best.candidates, start=1):
+    assert [round(one.predicted_iou, 2) for one in best.candidates] == [0.62, 0.27]
+    others = [one.mask.sum() for one in best.candidates]
+    for number, pixels in enumerate(others, start=1):
         chosen = clicked(once, candidate=number)
         assert chosen.num_object_pixels == [pixels]
-        assert chosen.candidates[number - 1][0] == best.num_object_pixels[0]
-    assert len({best.num_object_pixels[0], *(pixels for pixels, _ in best.candidates)}) == 3
+        assert chosen.candidates[number - 1].mask.sum() == best.num_object_pixels[0]
+    assert len({best.num_object_pixels[0], *others}) == 3
     twice = ObjectClicks(points=[(48, 32), (50, 32)], labels=[1, 1])
-    assert clicked(twice, candidate=2).candidates == []
+    assert clicked(twice, candidate=2).candidates == ()
 
 
 def test_a_candidate_that_is_not_there_is_refused(clicked):

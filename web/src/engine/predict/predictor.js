@@ -336,8 +336,7 @@ export class Predictor {
     }
     this.config.threshold = threshold;
     if (this.#prediction !== null) {
-      const { rendering, encodeMs, clickMs } = this.#prediction;
-      const { candidates } = this.#prediction;
+      const { rendering, encodeMs, clickMs, candidates } = this.#prediction;
       this.#prediction = this.#predicted(rendering, { encodeMs, clickMs, candidates });
     }
     return this.#prediction;
