@@ -25,9 +25,9 @@ from fctsfn_tf.images.minimum_cut import contrast_scale, minimum_cut
 # Where the two data terms are equal: the contour that the cut starts from.
 EVEN_ODDS = 0.5
 # After a cut at half the size, pixels this near to its contour (in pixels) are decided once more:
-# the widest band of at most twice `max_nodes` pixels, else the narrowest. One pixel there is two
-# here; a long contour of a large photograph is moved less.
-REFINED_BANDS = (2, 1)
+# the widest band of at most `max_nodes` pixels, else the narrowest. One pixel there is two here,
+# and one more for the rounding; a long contour of a large photograph is moved less.
+REFINED_BANDS = (3, 2, 1)
 # Side of the squares in which pixels near a contour are looked for.
 TILE_SIDE = 256
 
@@ -169,7 +169,7 @@ def _refined_pixels(
     for distance in REFINED_BANDS:
         is_open = _near_contour(mask, distance)
         is_open.ravel()[clicked[0]] = False
-        if np.count_nonzero(is_open) <= 2 * max_nodes:
+        if np.count_nonzero(is_open) <= max_nodes:
             break
     return is_open
 

@@ -23,9 +23,7 @@ def plain_graph_cut(probability, image, clicks, parameters):
     if is_open.sum() > parameters.max_nodes and min(height, width) > 1:
         mask = constrained(cut_at_half_size(probability, image, clicks, parameters), constraints)
         bands = [near_contour(mask, band) & (constraints == 0) for band in REFINED_BANDS]
-        is_open = next(
-            (band for band in bands if band.sum() <= 2 * parameters.max_nodes), bands[-1]
-        )
+        is_open = next((band for band in bands if band.sum() <= parameters.max_nodes), bands[-1])
     if is_open.any():
         mask[is_open] = plain_minimum_cut(probability, image, mask, is_open, parameters)
     return mask
