@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fctsfn_tf.predict.preset_files import preset_names
     from fctsfn_tf.predict.presets import load_preset, save_preset
     from fctsfn_tf.training.callbacks import ClickEvaluation
+    from fctsfn_tf.training.candidate_clicks import CandidateClicks
     from fctsfn_tf.training.click_dataset import ClickDataset
     from fctsfn_tf.training.iterative_clicks import IterativeClicks
     from fctsfn_tf.training.losses import (
@@ -53,6 +54,7 @@ __all__ = [
     "FCTSFN",
     "SSFCN",
     "TSLFN",
+    "CandidateClicks",
     "Click",
     "ClickDataset",
     "ClickEvaluation",
@@ -87,6 +89,7 @@ _MODULES = {
     "FCTSFN": "networks.fctsfn",
     "SSFCN": "networks.fctsfn",
     "TSLFN": "networks.fctsfn",
+    "CandidateClicks": "training.candidate_clicks",
     "Click": "clicks.click",
     "ClickDataset": "training.click_dataset",
     "ClickEvaluation": "training.callbacks",

@@ -49,6 +49,10 @@ KERNEL_OR_BIAS = {
     "depthwise/ReadVariableOp": "kernel",
     "Squeeze": "bias",
     "Reshape": "bias",
+    # Dense layers
+    "Cast/ReadVariableOp": "kernel",
+    "BiasAdd/ReadVariableOp": "bias",
+    "Add/ReadVariableOp": "bias",
 }
 
 

@@ -19,9 +19,9 @@ import numpy as np
 from keras import ops
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.networks.candidates import answer_and_best, predicted_iou_error
+from fctsfn_tf.networks.targets import IGNORED, without_ignored
 
-# Targets are 1 (object), 0 (background) and this, where nobody is sure.
-IGNORED = -1.0
 # What a builder is given that is no part of the network: weights come with a preset.
 NOT_KEPT = frozenset({"weights", "backbone_weights", "input_shape"})
 # Keras' losses that take probabilities unless they are told otherwise.
@@ -30,6 +30,10 @@ ON_PROBABILITIES = ("binary_crossentropy", "bce", "binary_focal_crossentropy")
 
 class ClickTraining:
     """Mixin of keras.Model: losses and metrics leave out the pixels that are labelled `IGNORED`.
+
+    A loss is one of masks. Of a network with candidates it teaches the answer and, after a first
+    click, the candidate that is nearest to the target; the predicted IoU learns by squared error.
+    Metrics are of the answer.
 
     The losses of `training.losses` do so themselves, as may one's own that has an attribute
     `leaves_out_ignored`. For all others these pixels are 0 in the target and have the sample weight
@@ -85,6 +89,12 @@ class ClickTraining:
         training: bool = True,
     ) -> Any:
         """See `keras.Model.compute_loss`."""
+        if self.loss is not None and _is_one(y) and _is_answer_with_candidates(y_pred):
+            hidden_area = x.get("hidden_area") if isinstance(x, dict) else None
+            click_maps = x["click_maps"] if isinstance(x, dict) else x[1]
+            error = predicted_iou_error(y, *y_pred, click_maps, hidden_area)
+            both = answer_and_best(y, *y_pred, click_maps, sample_weight)
+            return self.compute_loss(None, *both, training) + error
         if self.loss is not None and _is_one(y) and _is_one(y_pred):
             target, weights = without_ignored(y, sample_weight)
             if not getattr(self.loss, "leaves_out_ignored", False):
@@ -95,30 +105,11 @@ class ClickTraining:
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """See `keras.Model.compute_metrics`."""
+        if _is_answer_with_candidates(y_pred):
+            y_pred = y_pred[0]
         if _is_one(y) and _is_one(y_pred):
             y, sample_weight = without_ignored(y, sample_weight)
         return super().compute_metrics(x, y, y_pred, sample_weight)
-
-
-def without_ignored(target: Any, sample_weight: Any = None) -> tuple[Any, Any]:
-    """A target with 0 where it is `IGNORED`, and sample weights that are 0 there.
-
-    Args:
-        target: (B, H, W, 1).
-        sample_weight: None, or (B,), (B, H, W) or (B, H, W, 1).
-
-    Returns:
-        target and weights, (B, H, W, 1).
-    """
-    target = ops.convert_to_tensor(target)
-    is_ignored = ops.equal(target, IGNORED)
-    weights = ops.cast(ops.logical_not(is_ignored), "float32")
-    if sample_weight is not None:
-        given = ops.cast(sample_weight, "float32")
-        while len(given.shape) < len(target.shape):
-            given = ops.expand_dims(given, -1)
-        weights = weights * given
-    return ops.where(is_ignored, ops.zeros_like(target), target), weights
 
 
 def _check_floatx() -> None:
@@ -160,6 +151,10 @@ def _check_loss(loss: Any) -> None:
 def _is_one(target_or_output: Any) -> bool:
     """Whether there is one, and not several in a list or dictionary."""
     return target_or_output is not None and not isinstance(target_or_output, (list, tuple, dict))
+
+
+def _is_answer_with_candidates(output: Any) -> bool:
+    return isinstance(output, (list, tuple)) and len(output) == 3
 
 
 def _as_list(metrics: Any) -> list:

@@ -37,6 +37,7 @@ from keras import layers
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.click_network import ClickNetwork, builder, from_preset, input_size
 from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.compact_lite import compact_lite_network
 from fctsfn_tf.networks.encode_once import IMAGE_FEATURES_PREFIX
 from fctsfn_tf.networks.layers import (
     BilinearUpsampling,
@@ -103,20 +104,21 @@ def FCTSFN(
     """The fully convolutional two-stream fusion network: TSLFN and MSRN (Fig. 2).
 
     Args:
-        backbone: "vgg16" for the paper's network, or "mobilenet_v2" for the compact one, whose
-            click maps have three channels (see `fctsfn_tf.networks.compact`).
-        weights: see `TSLFN`; with "mobilenet_v2" it is the `backbone_weights` of
-            `compact_network`.
+        backbone: "vgg16" for the paper's network; "mobilenet_v2" or "efficientnet_lite2" for a
+            compact one, whose click maps have three channels (`compact_network`,
+            `compact_lite_network`; the latter has more outputs).
+        weights: see `TSLFN`; the `backbone_weights` of the compact ones.
         alpha: see `TSLFN`; with "mobilenet_v2" it is MobileNetV2's width multiplier.
         name: of the model.
-        fc_filters: see `TSLFN`; without effect on "mobilenet_v2".
+        fc_filters: see `TSLFN`; of "vgg16" alone.
         input_shape: see `TSLFN`.
 
     Returns:
         "image" (B, H, W, 3), "click_maps" (B, H, W, 2) → logits (B, H, W, 1) float32.
 
     Raises:
-        InputError: an unknown backbone, or `weights` that cannot be had.
+        InputError: an unknown backbone, `weights` that cannot be had, or an `alpha` that the
+            backbone does not have.
 
     Reference: Hu et al., A Fully Convolutional Two-Stream Fusion Network for Interactive Image
     Segmentation, 2019, §3.
@@ -129,10 +131,17 @@ def FCTSFN(
     """
     if backbone == "mobilenet_v2":
         return compact_network(backbone, weights, alpha, name, input_shape)
+    if backbone == "efficientnet_lite2":
+        if alpha != 1:
+            raise InputError(
+                "EfficientNet-Lite2 has one width, `alpha` 1. Leave `alpha` out, or take "
+                f"'mobilenet_v2'. Received {alpha!r}."
+            )
+        return compact_lite_network(weights, name, input_shape)
     if backbone != "vgg16":
         raise InputError(
-            "A backbone must be 'vgg16' (the paper's network) or 'mobilenet_v2' (the compact one). "
-            f"Choose one of them. Received {backbone!r}."
+            "A backbone must be 'vgg16' (the paper's network), 'mobilenet_v2' or "
+            f"'efficientnet_lite2' (compact ones). Choose one of them. Received {backbone!r}."
         )
     check_width(alpha, fc_filters, weights)
     inputs = network_inputs(input_shape)

@@ -40,6 +40,7 @@ CLASSES = {
     ),
     "training.optimizers": ("CaffeSGD", "SlowerAdamW"),
     "training.streaming_metrics": ("MaskIoU",),
+    "training.candidate_clicks": ("CandidateClicks",),
     "training.iterative_clicks": ("IterativeClicks",),
 }
 

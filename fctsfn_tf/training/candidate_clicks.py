@@ -9,8 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from fctsfn_tf.networks.candidates import is_first_click
 from fctsfn_tf.networks.encode_once import split
-from fctsfn_tf.training.candidate_losses import CandidateLoss, is_first_click
+from fctsfn_tf.training.candidate_losses import CandidateLoss
 from fctsfn_tf.training.iterative_clicks import IterativeClicks, with_error_click
 from fctsfn_tf.training.recipes import SimulationConfig
 
@@ -19,6 +20,7 @@ from fctsfn_tf.training.recipes import SimulationConfig
 CHOSEN_PROBABILITY = 0.5
 
 
+@keras.saving.register_keras_serializable(package="fctsfn_tf")
 class CandidateClicks(IterativeClicks):
     """`IterativeClicks` of a network like `compact_lite_network`, with a loss of all its outputs.
 
@@ -27,14 +29,28 @@ class CandidateClicks(IterativeClicks):
 
     Args:
         network: with the layer "coarse_score" and the outputs of `compact_lite_network`.
-        loss: of all of these.
+        loss: of all of these; `compile` takes none. None for the default one.
         rollouts, objects_per_image, seed: see `IterativeClicks`.
+
+    Raises:
+        InputError: see `IterativeClicks`; or the network has no candidates.
+
+    Examples:
+        >>> import keras
+        >>> from fctsfn_tf import FCTSFN, CandidateClicks, ClickDataset, open_dataset, recipes
+        >>> network = FCTSFN(backbone="efficientnet_lite2")
+        >>> model = CandidateClicks(network, rollouts=(0.6, 0.4))
+        >>> model.compile(keras.optimizers.Adam(1e-3))
+        >>> data = ClickDataset(open_dataset("photographs"), recipes.COMPACT_INPUT)
+        >>> history = model.fit(data, epochs=1, shuffle=False, verbose=0)
     """
+
+    _num_outputs = 3
 
     def __init__(
         self,
         network: keras.Model,
-        loss: CandidateLoss,
+        loss: CandidateLoss | None = None,
         rollouts: Sequence[float] = SimulationConfig.rollouts,
         objects_per_image: int = 1,
         seed: int = 0,
@@ -44,7 +60,7 @@ class CandidateClicks(IterativeClicks):
         coarse = network.get_layer("coarse_score").output
         learner = keras.Model(network.inputs, [*network.outputs, coarse], name="with_coarse")
         self._image_part, self._click_part = split(learner)
-        self._candidate_loss = loss
+        self._candidate_loss = loss or CandidateLoss()
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         """The answer's logits; in training, with the "target" in `inputs`, what the loss needs."""
@@ -82,6 +98,17 @@ class CandidateClicks(IterativeClicks):
         if isinstance(y_pred, dict):
             y_pred = y_pred["masks"][..., :1]
         return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["learner"]
+        return {**config, "loss": self._candidate_loss.get_config()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> CandidateClicks:
+        config = dict(config)
+        network = keras.saving.deserialize_keras_object(config.pop("network"))
+        return cls(network, CandidateLoss(**config.pop("loss")), **config)
 
     def _clicked_on(self, features: list, click_maps: Any, target: Any) -> Any:
         """The click maps after a random number of clicks, the same for all objects of the batch."""

@@ -10,43 +10,15 @@ from typing import Any
 
 from keras import ops
 
-from fctsfn_tf.clicks.click_maps import DISK_RADIUS
+from fctsfn_tf.networks.candidates import mask_ious, squared_iou_error
 from fctsfn_tf.networks.layers import BilinearUpsampling
 from fctsfn_tf.training.losses import (
-    IGNORED,
     NormalizedFocalAndIoULoss,
     NormalizedFocalLoss,
 )
 
-# Pixels that one whole disk covers, and a few for one that lies between pixels.
-DISK_PIXELS = 3.15 * DISK_RADIUS**2 + 4
 # Share of every candidate's loss beside the best one's, so that none is left behind for ever.
 SHARE_OF_ALL = 0.05
-
-
-def is_first_click(click_maps: Any) -> Any:
-    """(B,) float32: 1 where the maps (B, H, W, 3) show one positive click and nothing else."""
-    sums = ops.sum(click_maps, axis=(1, 2))  # (B, 3)
-    is_one = ops.logical_and(sums[:, 0] > 0, sums[:, 0] <= DISK_PIXELS)
-    is_nothing_else = sums[:, 1] + sums[:, 2] == 0
-    return ops.cast(ops.logical_and(is_one, is_nothing_else), "float32")
-
-
-def mask_ious(target: Any, logits: Any, hidden_area: Any) -> Any:
-    """(B, n) float32: IoU of n masks with all of an object, also what its view cuts off.
-
-    Args:
-        target: (B, H, W, 1) in {0, 1, `IGNORED`}.
-        logits: (B, H, W, n).
-        hidden_area: (B,), pixels of the object outside of the view.
-    """
-    valid = target > IGNORED / 2
-    masks = ops.logical_and(logits > 0, valid)
-    truth = ops.logical_and(target > 0.5, valid)
-    axes = (1, 2)
-    inside = ops.sum(ops.cast(ops.logical_and(masks, truth), "float32"), axes)
-    union = ops.sum(ops.cast(ops.logical_or(masks, truth), "float32"), axes)
-    return inside / ops.maximum(union + hidden_area[:, None], 1.0)
 
 
 class CandidateLoss:
@@ -66,12 +38,17 @@ class CandidateLoss:
         candidate_weight: float = 1.0,
         predicted_iou_weight: float = 1.0,
     ) -> None:
+        self.iou_weight = iou_weight
         self._loss = NormalizedFocalAndIoULoss(iou_weight)
         self._coarse_loss = NormalizedFocalLoss()
         self._coarse_up = BilinearUpsampling(2, dtype="float32")
         self.coarse_weight = coarse_weight
         self.candidate_weight = candidate_weight
         self.predicted_iou_weight = predicted_iou_weight
+
+    def get_config(self) -> dict[str, float]:
+        names = ("iou_weight", "coarse_weight", "candidate_weight", "predicted_iou_weight")
+        return {name: getattr(self, name) for name in names}
 
     def of_answer(self, target: Any, logits: Any) -> Any:
         """(B,) float32: the loss of masks (B, H, W, 1) alone."""
@@ -110,11 +87,7 @@ class CandidateLoss:
         candidates = ops.sum((each + self.coarse_weight * rough_of_all) * weights, axis=-1)
 
         ious = ops.stop_gradient(mask_ious(target, masks, hidden_area))
-        error = (ops.sigmoid(predicted_iou) - ious) ** 2
-        counts = ops.concatenate(
-            [ops.ones_like(is_first)[:, None], ops.repeat(is_first[:, None], number, axis=1)], -1
-        )
-        error = ops.sum(error * counts, axis=-1) / ops.sum(counts, axis=-1)
+        error = squared_iou_error(predicted_iou, ious, is_first)
         return (
             answer
             + self.coarse_weight * rough[0]

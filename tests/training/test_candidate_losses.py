@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from fctsfn_tf.clicks.click import Click
-from fctsfn_tf.clicks.click_maps import disk_maps
+from fctsfn_tf.networks.candidates import mask_ious
 from fctsfn_tf.networks.layers import BilinearUpsampling
-from fctsfn_tf.training.candidate_losses import (
-    SHARE_OF_ALL,
-    CandidateLoss,
-    is_first_click,
-    mask_ious,
-)
+from fctsfn_tf.training.candidate_losses import SHARE_OF_ALL, CandidateLoss
 from fctsfn_tf.training.losses import IGNORED, NormalizedFocalAndIoULoss, NormalizedFocalLoss
 
 HEIGHT, WIDTH = 32, 48
@@ -31,37 +25,6 @@ def case():
         "is_first": np.float32([1, 0]),
         "hidden_area": np.float32([0, 100]),
     }
-
-
-def test_one_positive_click_is_the_first():
-    def maps(*clicks, previous=0.0):
-        channel = np.full((HEIGHT, WIDTH, 1), previous, np.float32)
-        return np.concatenate([disk_maps(clicks, HEIGHT, WIDTH), channel], axis=-1)
-
-    inside, border, between = Click(10, 10, True), Click(0, 0, True), Click(20.4, 30.7, True)
-    negative = Click(20, 20, False)
-    batch = np.stack(
-        [
-            *(maps(click) for click in (inside, border, between)),
-            maps(inside, between),
-            maps(inside, negative),
-            maps(inside, previous=0.5),
-            maps(negative),
-            maps(),
-        ]
-    )
-    assert np.asarray(is_first_click(batch)).tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
-
-
-def test_iou_counts_what_the_view_hides_and_not_what_is_ignored(case):
-    ious = np.asarray(mask_ious(case["target"], case["masks"], case["hidden_area"]))
-    for b, hidden in enumerate(case["hidden_area"]):
-        valid = case["target"][b, ..., 0] != IGNORED
-        truth = (case["target"][b, ..., 0] == 1) & valid
-        for k in range(4):
-            mask = (case["masks"][b, ..., k] > 0) & valid
-            expected = (mask & truth).sum() / ((mask | truth).sum() + hidden)
-            np.testing.assert_allclose(ious[b, k], expected, rtol=1e-5)
 
 
 def test_the_best_candidate_of_a_first_click_learns_and_the_others_hardly(case):
