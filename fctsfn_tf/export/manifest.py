@@ -13,7 +13,7 @@ from fctsfn_tf.export.parts import FORMATS
 from fctsfn_tf.files import sha256_of
 from fctsfn_tf.networks.parts import CLICK_OUTPUTS, Parts
 from fctsfn_tf.predict.config import PredictorConfig
-from fctsfn_tf.predict.first_look import SAME_IOU
+from fctsfn_tf.predict.first_look import CLOSER_GAIN, SAME_IOU, SMALL_SHARE
 from fctsfn_tf.predict.preset_files import PresetFacts
 from fctsfn_tf.predict.views import (
     CLOSER_SHARE,
@@ -47,6 +47,8 @@ def manifest_of(
             "closer_share": CLOSER_SHARE,
             "closest_side": CLOSEST_SIDE,
             "same_iou": SAME_IOU,
+            "small_share": SMALL_SHARE,
+            "closer_gain": CLOSER_GAIN,
         },
         "click_maps": {
             "channels": parts.click.input["click_maps"].shape[-1],

@@ -30,8 +30,9 @@ class PredictorConfig:
             same click and its own answer, zoomed in where that helps: nothing but the click is
             known when it looks first. For networks that read the previous probability or zoom in.
         look_closer: at how many crops around the first click the network looks beside the whole
-            photograph, each finer than the one before (`views.closer_views`); the answer with the
-            highest predicted IoU counts. For networks that predict it, others do without.
+            photograph, each finer than the one before (`views.closer_views`), where the object may
+            be small; the answer with the highest predicted IoU counts (`first_look`). For networks
+            that predict it, others do without.
         keep_far: True to keep, where a further click makes the network change its mind away from
             the click, the answer of which it was surer; see `merging`.
 

@@ -15,8 +15,13 @@ from fctsfn_tf.predict.photograph import Photograph
 from fctsfn_tf.predict.view_click_maps import ViewClickMaps
 from fctsfn_tf.predict.views import View, closer_views
 
-# Of two masks with a higher IoU in their view, the one that is thought worse is left out.
+# Of two masks with a higher IoU in their view, the later one is left out.
 SAME_IOU = 0.85
+# Closer views are for objects that may be small: where the answer in the whole photograph takes
+# less than this share of it. One counts only where it is thought better by so much. For both
+# see docs/experiments.md.
+SMALL_SHARE = 0.1
+CLOSER_GAIN = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +40,12 @@ class Meaning:
 def first_look(
     photograph: Photograph, engine: Engine, click: Click, config: PredictorConfig
 ) -> tuple[list[Meaning], float]:
-    """What a first click may mean, the best first: all of one view, which is the best one's.
+    """What a first click may mean, in one view: the answer, then the candidates, the best first.
 
-    The network looks at the whole photograph and at crops around the click
-    (`PredictorConfig.look_closer`).
+    The network looks at the whole photograph and, where the object may be small, at crops around
+    the click (`PredictorConfig.look_closer`); the view counts whose answer has the highest
+    predicted IoU. The answer comes first even where a candidate is thought better: the predicted
+    IoU tells views apart, hardly the masks of one (docs/experiments.md).
 
     Args:
         click: positive, in pixels of the photograph.
@@ -46,24 +53,32 @@ def first_look(
     Returns:
         The meanings, and the seconds that encoding the crops took.
     """
-    views = [photograph.whole, *closer_views(click, *photograph.size, config)]
-    best: tuple[View, np.ndarray, np.ndarray] | None = None
-    encode_seconds = 0.0
-    for view in views:
-        features, seconds = photograph.features_of(view)
-        encode_seconds += seconds
-        maps = ViewClickMaps(config.click_encoding).of(view, (click,))
-        logits, iou_logits = engine.answers(features, maps)
-        ious = probability_of(iou_logits)
-        if best is None or ious.max() > best[2].max():
-            best = view, logits, ious
-    view, logits, ious = best
-    order = _distinct(logits > 0, np.argsort(-ious, kind="stable"))
+    whole = photograph.whole
+    logits, ious, encode_seconds = _looked_at(whole, photograph, engine, click, config)
+    view, to_beat = whole, ious[0] + CLOSER_GAIN
+    may_be_small = np.mean(logits[0] > 0) < SMALL_SHARE
+    for closer in closer_views(click, *photograph.size, config) if may_be_small else ():
+        found = _looked_at(closer, photograph, engine, click, config)
+        encode_seconds += found[2]
+        if found[1][0] > to_beat:
+            view, (logits, ious, _), to_beat = closer, found, found[1][0]
+    candidates = 1 + np.argsort(-ious[1:], kind="stable")
+    order = _distinct(logits > 0, [0, *candidates])
     meanings = [
         Meaning(_covering(Layer(view, probability_of(logits[k])), photograph.whole), float(ious[k]))
         for k in order
     ]
     return meanings, encode_seconds
+
+
+def _looked_at(
+    view: View, photograph: Photograph, engine: Engine, click: Click, config: PredictorConfig
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """All masks' logits in a view, their predicted IoUs, and the seconds that encoding took."""
+    features, seconds = photograph.features_of(view)
+    maps = ViewClickMaps(config.click_encoding).of(view, (click,))
+    logits, iou_logits = engine.answers(features, maps)
+    return logits, probability_of(iou_logits), seconds
 
 
 def _distinct(masks: np.ndarray, order: Sequence[int]) -> list[int]:

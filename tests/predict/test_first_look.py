@@ -1,4 +1,4 @@
-"""The first look: the best predicted IoU among views and masks decides; what else was meant."""
+"""The first look: the best predicted IoU among views decides; what else was meant."""
 
 from dataclasses import replace
 
@@ -39,35 +39,62 @@ def test_the_view_with_the_highest_predicted_iou_is_taken():
         box = looked(RingEngine(), replace(CONFIG, look_closer=closer))[0].layers[-1].view.box
         means.append(box.width)
     assert means == [300] * 4  # all alike: the whole photograph
-    near = looked(RingEngine(best_brightness=255))[0].layers[-1].view.box
+    near = looked(RingEngine(best_brightness=222))[0].layers[-1].view.box
     assert near.width == round(300 * 0.59**2)  # the third one would be too small
     assert near.left + near.width // 2 == 150
     far = looked(RingEngine(best_brightness=0))[0].layers[-1].view.box
     assert far.width == 300
 
 
-def test_meanings_are_in_order_and_none_comes_twice():
+def test_a_closer_view_must_be_better_by_a_margin():
+    class Slightly(RingEngine):
+        """Each view is thought better than the one before: 0.50, and from 0.53 on by 0.03."""
+
+        def answers(self, features, click_maps):
+            masks, _ = super().answers(features, click_maps)
+            expected = 0.47 + 0.03 * len(self.seen)
+            return masks, np.full(4, np.log(expected / (1 - expected)), np.float32)
+
+    for closer, width in ((1, 300), (2, round(300 * 0.59**2))):
+        box = looked(Slightly(), replace(CONFIG, look_closer=closer))[0].layers[-1].view.box
+        assert box.width == width
+
+
+@pytest.mark.parametrize(("share", "num_views"), [(0.08, 3), (0.12, 1)])
+def test_a_large_object_is_not_looked_at_closer(share, num_views):
+    class Strip(RingEngine):
+        def answers(self, features, click_maps):
+            masks, ious = super().answers(features, np.zeros_like(click_maps))
+            masks[0, :, : round(share * masks.shape[2])] = 9
+            return masks, ious
+
+    engine = Strip()
+    looked(engine)
+    assert len(engine.seen) == num_views
+
+
+def test_the_answer_comes_first_and_no_mask_comes_twice():
     meanings = looked(RingEngine())
     sizes = [np.count_nonzero(one.layers[-1].probability > 0.5) for one in meanings]
-    # The fourth mask is thought better than the first, which is the same.
-    assert [round(one.predicted_iou, 2) for one in meanings] == [0.73, 0.62, 0.27]
-    assert sizes[0] > sizes[1] > sizes[2]
+    # The first candidate is thought better than the answer; the third is the same as the answer.
+    assert [round(one.predicted_iou, 2) for one in meanings] == [0.5, 0.73, 0.27]
+    assert sizes[1] > sizes[0] > sizes[2]
 
 
 def test_beside_a_crop_there_is_nothing():
-    meanings = looked(RingEngine(best_brightness=255))
+    meanings = looked(RingEngine(best_brightness=222))
     below = meanings[0].layers[0]
     assert below.view.box.width == 300
     assert not below.probability.any()
 
 
-def test_the_predictor_shows_the_best_and_offers_the_others():
+def test_the_predictor_shows_the_answer_and_offers_the_others():
     predictor = Predictor(RingEngine(), CONFIG)
     predictor.set_image(photograph())
     shown = predictor.add_click(x=150, y=100, label=1)
     areas = [np.count_nonzero(one.mask) for one in (shown, *shown.candidates)]
-    assert areas[0] > areas[1] > areas[2]
-    assert [round(one.predicted_iou, 2) for one in shown.candidates] == [0.62, 0.27]
+    assert areas[1] > areas[0] > areas[2]
+    assert [round(one.predicted_iou, 2) for one in shown.candidates] == [0.73, 0.27]
 
     smaller = predictor.choose(1)
     np.testing.assert_array_equal(smaller.mask, shown.candidates[1].mask)

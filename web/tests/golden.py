@@ -246,7 +246,7 @@ def sessions() -> list[dict]:
         *(["click", 80, 70, label] for label in (0, 1, 1, 0)),
         ["click", 20, 20, 1],
     ]
-    wide, middle = (100, 280), [16, 104, 84, 182]
+    wide, middle, small = (100, 280), [16, 104, 84, 182], [36, 116, 66, 168]
     choices = [
         ["click", 140, 50, 1],
         ["choose", 0],
@@ -261,14 +261,20 @@ def sessions() -> list[dict]:
         ["click", 150, 45, 1],
         ["undo"],
         ["redo"],
+        ["click", 120, 60, 1],
     ]
     return [
         *(session(size, box, {"look_again": looks}, script) for looks in (0, 2)),
         session(size, box, {}, one_pixel),
         session(size, box, {"keep_far": True}, [*script, ["reset"], *one_pixel]),
         *(
-            session(wide, middle, {**settings, "keep_far": True}, choices, has_candidates=True)
-            for settings in ({}, {"look_closer": 3}, {"look_again": 1, "look_closer": 1})
+            session(wide, box, {**settings, "keep_far": True}, choices, has_candidates=True)
+            for box, settings in (
+                (middle, {}),
+                (middle, {"look_closer": 3}),
+                (small, {"look_closer": 3}),
+                (middle, {"look_again": 1, "look_closer": 1}),
+            )
         ),
     ]
 

@@ -4,7 +4,7 @@ import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import { CLICK_ENCODINGS, DISK_RADIUS, TRUNCATION } from "../clicks/clickMaps.js";
 import { LoadError } from "../errors.js";
-import { SAME_IOU } from "../predict/firstLook.js";
+import { CLOSER_GAIN, SAME_IOU, SMALL_SHARE } from "../predict/firstLook.js";
 import {
   CLOSER_SHARE,
   CLOSEST_SIDE,
@@ -175,6 +175,8 @@ function checkConstants({ views, click_maps: maps }) {
     [views.closer_share ?? CLOSER_SHARE, CLOSER_SHARE],
     [views.closest_side ?? CLOSEST_SIDE, CLOSEST_SIDE],
     [views.same_iou ?? SAME_IOU, SAME_IOU],
+    [views.small_share ?? SMALL_SHARE, SMALL_SHARE],
+    [views.closer_gain ?? CLOSER_GAIN, CLOSER_GAIN],
     [maps.disk_radius, DISK_RADIUS],
     [maps.truncation, TRUNCATION],
   ];

@@ -49,7 +49,7 @@ import {
   sameClick,
 } from "../clicks/clicks.js";
 import { InputError } from "../errors.js";
-import { meaningsOf } from "./firstLook.js";
+import { bestOf, mayBeSmall, meaningsOf } from "./firstLook.js";
 import { merged } from "./merging.js";
 import { Rendering } from "./rendering.js";
 import * as views from "./views.js";
@@ -437,16 +437,22 @@ export class Predictor {
   /** What a first click may mean, and the time that encoding the crops around it took. */
   async #firstLook(click) {
     const { height, width } = this.#photograph;
-    const answers = [];
     let encodeMs = 0;
-    for (const view of [this.#whole, ...views.closerViews(click, height, width, this.config)]) {
+    const lookAt = async (view) => {
       const { features, ms } = await this.#featuresOf(view);
       encodeMs += ms;
       const maps = this.#clickMaps(view, [click], [], null);
       const found = await this.#network.answers(features, maps, view.height, view.width);
-      answers.push({ view, logits: found.logits, ious: probabilityOf(found.iouLogits) });
+      return { view, logits: found.logits, ious: probabilityOf(found.iouLogits) };
+    };
+    const whole = await lookAt(this.#whole);
+    const closer = [];
+    if (mayBeSmall(whole)) {
+      for (const view of views.closerViews(click, height, width, this.config)) {
+        closer.push(await lookAt(view));
+      }
     }
-    return { meanings: meaningsOf(answers, probabilityOf), encodeMs };
+    return { meanings: meaningsOf(bestOf(whole, closer), probabilityOf), encodeMs };
   }
 
   /**
