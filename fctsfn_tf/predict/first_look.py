@@ -54,24 +54,24 @@ def first_look(
         The meanings, and the seconds that encoding the crops took.
     """
     whole = photograph.whole
-    logits, ious, encode_seconds = _looked_at(whole, photograph, engine, click, config)
+    logits, ious, encode_seconds = answers_in(whole, photograph, engine, click, config)
     view, to_beat = whole, ious[0] + CLOSER_GAIN
     may_be_small = np.mean(logits[0] > 0) < SMALL_SHARE
     for closer in closer_views(click, *photograph.size, config) if may_be_small else ():
-        found = _looked_at(closer, photograph, engine, click, config)
+        found = answers_in(closer, photograph, engine, click, config)
         encode_seconds += found[2]
         if found[1][0] > to_beat:
             view, (logits, ious, _), to_beat = closer, found, found[1][0]
     candidates = 1 + np.argsort(-ious[1:], kind="stable")
     order = _distinct(logits > 0, [0, *candidates])
     meanings = [
-        Meaning(_covering(Layer(view, probability_of(logits[k])), photograph.whole), float(ious[k]))
+        Meaning(covering(Layer(view, probability_of(logits[k])), photograph.whole), float(ious[k]))
         for k in order
     ]
     return meanings, encode_seconds
 
 
-def _looked_at(
+def answers_in(
     view: View, photograph: Photograph, engine: Engine, click: Click, config: PredictorConfig
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """All masks' logits in a view, their predicted IoUs, and the seconds that encoding took."""
@@ -94,7 +94,7 @@ def _distinct(masks: np.ndarray, order: Sequence[int]) -> list[int]:
     return kept
 
 
-def _covering(layer: Layer, whole: View) -> tuple[Layer, ...]:
+def covering(layer: Layer, whole: View) -> tuple[Layer, ...]:
     """The layer, on nothing where it does not cover the photograph itself."""
     if layer.view.box.contains(whole.box):
         return (layer,)

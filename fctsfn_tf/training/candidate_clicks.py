@@ -15,8 +15,8 @@ from fctsfn_tf.training.candidate_losses import CandidateLoss
 from fctsfn_tf.training.iterative_clicks import IterativeClicks, with_error_click
 from fctsfn_tf.training.recipes import SimulationConfig
 
-# How often a second click corrects the mask that is thought best after a first click, which may be a
-# candidate that somebody chose; else the answer, which people see.
+# How often a second click corrects the mask that is thought best after a first click, which may be
+# a candidate that somebody chose; else the answer, which people see.
 CHOSEN_PROBABILITY = 0.15
 
 
