@@ -46,6 +46,10 @@ PART_FILE = "{}.tflite"
 HUB_PREFIX = "hf://"
 # Where the shipped presets lie, one directory each.
 PRESETS_DIRECTORY = Path(__file__).resolve().parents[1] / "presets"
+# In a checkout, beside the package: those that are too large for its wheel.
+CHECKOUT = Path(__file__).resolve().parents[2]
+LARGE_PRESETS = "presets"
+CHECKOUT_FILE = "setup.cfg"
 
 
 class PresetFacts(NamedTuple):
@@ -66,14 +70,15 @@ class PresetFacts(NamedTuple):
 
 
 def preset_names() -> list[str]:
-    """The names of the shipped presets, sorted.
+    """The names of the presets that are here, sorted: those of the package, and in a checkout
+    those that lie beside it.
 
     Examples:
         >>> from fctsfn_tf import preset_names
         >>> "compact" in preset_names()
         True
     """
-    return sorted(path.parent.name for path in PRESETS_DIRECTORY.glob(f"*/{CONFIG_FILE}"))
+    return sorted(_shipped())
 
 
 def preset_facts(preset: str | Path = DEFAULT_PRESET) -> PresetFacts:
@@ -109,14 +114,24 @@ def find_preset(preset: str | Path) -> Path:
     """
     if isinstance(preset, str) and preset.startswith(HUB_PREFIX):
         return _download(preset.removeprefix(HUB_PREFIX))
-    if str(preset) in preset_names():
-        return PRESETS_DIRECTORY / str(preset)
+    shipped = _shipped()
+    if str(preset) in shipped:
+        return shipped[str(preset)]
     if Path(preset).is_dir():
         return Path(preset)
     raise InputError(
         f"A preset must be one of the shipped ones ({', '.join(preset_names()) or 'none'}), a "
         f"directory with a {CONFIG_FILE}, or '{HUB_PREFIX}owner/name'. Received '{preset}'."
     )
+
+
+def _shipped() -> dict[str, Path]:
+    """Name → directory of the presets that are here."""
+    places = [PRESETS_DIRECTORY]
+    if (CHECKOUT / CHECKOUT_FILE).is_file():
+        places.insert(0, CHECKOUT / LARGE_PRESETS)
+    found = (path.parent for place in places for path in place.glob(f"*/{CONFIG_FILE}"))
+    return {directory.name: directory for directory in found}
 
 
 def _download(repository: str) -> Path:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.predict import preset_files
 from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.predict.preset_files import (
     DEFAULT_PRESET,
@@ -16,6 +18,7 @@ from fctsfn_tf.predict.preset_files import (
     find_preset,
     preset_config,
     preset_facts,
+    preset_names,
     read_settings,
     weights_digest,
 )
@@ -42,6 +45,19 @@ def directory(tmp_path):
 
 
 def test_the_default_preset_is_a_shipped_one():
+    assert find_preset(DEFAULT_PRESET) == PRESETS_DIRECTORY / DEFAULT_PRESET
+
+
+def test_a_checkout_has_presets_beside_the_package(directory, monkeypatch):
+    checkout = directory.parent / "checkout"
+    large = shutil.copytree(directory, checkout / "presets" / "large")
+    shutil.copytree(directory, checkout / "presets" / DEFAULT_PRESET)
+    monkeypatch.setattr(preset_files, "CHECKOUT", checkout)
+    assert "large" not in preset_names()  # some folder in which the package is installed
+    (checkout / "setup.cfg").touch()
+    assert preset_names() == [DEFAULT_PRESET, "large"]
+    assert find_preset("large") == large
+    assert preset_config("large") == CONFIG
     assert find_preset(DEFAULT_PRESET) == PRESETS_DIRECTORY / DEFAULT_PRESET
 
 

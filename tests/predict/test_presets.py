@@ -172,6 +172,7 @@ def test_the_compact_network_round_trips(tmp_path, without_parts):
 
 def test_shipped_presets_are_found_by_name(monkeypatch, directory):
     monkeypatch.setattr(preset_files, "PRESETS_DIRECTORY", directory.parent)
+    monkeypatch.setattr(preset_files, "CHECKOUT", directory.parent)  # which is none
     (directory.parent / "half_copied").mkdir()
     assert preset_names() == ["tiny"]
     _, config = load_preset("tiny")
