@@ -192,6 +192,26 @@ test("the first look at an object can be shown while the network looks again", a
   assert.equal(glances.length, 1);
 });
 
+test("what the whole photograph shows can be shown while the network looks closer", async () => {
+  // A bright object on dark ground, so small that crops are looked at.
+  const data = new Uint8Array(3 * 300 * 200).fill(60);
+  for (let row = 90; row < 110; row++) data.fill(220, 3 * (300 * row + 140), 3 * (300 * row + 160));
+  const { workspace, network } = await makeWorkspace({ look_closer: 3 }, new FakeNetwork(true));
+  await workspace.setImage({ data, height: 200, width: 300 });
+  const glances = [];
+  await workspace.click(150, 100, 1, (glance) => {
+    assert.equal(network.clicked, 1);
+    glances.push(glance);
+  });
+  assert.ok(network.clicked > 1);
+  assert.equal(glances.length, 1);
+  assert.ok(glances[0].area > 0);
+  const { workspace: plain } = await makeWorkspace({}, new FakeNetwork(true));
+  await plain.setImage({ data, height: 200, width: 300 });
+  await plain.click(150, 100, 1);
+  assert.deepEqual(glances[0].mask, plain.snapshot().mask);
+});
+
 test("a preview is the first look of a click, and changes nothing", async () => {
   const { workspace, network } = await makeWorkspace({ look_again: 1 });
   let glance = null;

@@ -221,7 +221,7 @@ export class Predictor {
    * @param {number} x in pixels of the photograph, to the right
    * @param {number} y down
    * @param {number} label 1 (on the object) or 0 (not on it)
-   * @param {(glance: Glance) => void} [onGlance] called before the network looks again
+   * @param {(glance: Glance) => void} [onGlance] called before the network looks again or closer
    * @returns {Promise<Prediction>}
    */
   async addClick(x, y, label, onGlance) {
@@ -397,9 +397,16 @@ export class Predictor {
     let meanings = [];
     const keepsFar = known !== null && this.config.keep_far;
     const looks = known === null ? 1 + this.config.look_again : 1;
+    const glance = (rendering, view) => {
+      const clickMs = performance.now() - started - encodeMs;
+      const prediction = this.#predicted(rendering, { encodeMs, clickMs, candidates: [] });
+      onGlance({ clicks, view, prediction });
+    };
     for (let look = 1; look <= looks; look++) {
       if (known === null && this.#network.numCandidates) {
-        const first = await this.#firstLook(click);
+        const first = await this.#firstLook(click, (layer) => {
+          if (onGlance) glance(this.#rendered([layer], clicks), layer.view);
+        });
         meanings = first.meanings;
         [{ layers }] = meanings;
         encodeMs += first.encodeMs;
@@ -410,10 +417,7 @@ export class Predictor {
       }
       if (look === looks) break;
       known = this.#rendered(layers, clicks);
-      if (!onGlance) continue;
-      const clickMs = performance.now() - started - encodeMs;
-      const prediction = this.#predicted(known, { encodeMs, clickMs, candidates: [] });
-      onGlance({ clicks, view: layers.at(-1).view, prediction });
+      if (onGlance) glance(known, layers.at(-1).view);
     }
     const predictedIou = meanings[0]?.predictedIou ?? 0;
     return { layers, predictedIou, meanings: meanings.slice(1), encodeMs };
@@ -434,8 +438,11 @@ export class Predictor {
     return null;
   }
 
-  /** What a first click may mean, and the time that encoding the crops around it took. */
-  async #firstLook(click) {
+  /**
+   * What a first click may mean, and the time that encoding the crops around it took; `onWhole` is
+   * told the answer in the whole photograph where crops follow.
+   */
+  async #firstLook(click, onWhole) {
     const { height, width } = this.#photograph;
     let encodeMs = 0;
     const lookAt = async (view) => {
@@ -447,11 +454,11 @@ export class Predictor {
     };
     const whole = await lookAt(this.#whole);
     const closer = [];
-    if (mayBeSmall(whole)) {
-      for (const view of views.closerViews(click, height, width, this.config)) {
-        closer.push(await lookAt(view));
-      }
+    const crops = mayBeSmall(whole) ? views.closerViews(click, height, width, this.config) : [];
+    if (crops.length > 0) {
+      onWhole({ view: whole.view, probability: probabilityOf(whole.logits[0]) });
     }
+    for (const view of crops) closer.push(await lookAt(view));
     return { meanings: meaningsOf(bestOf(whole, closer), probabilityOf), encodeMs };
   }
 
