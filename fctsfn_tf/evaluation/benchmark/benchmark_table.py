@@ -28,7 +28,8 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
     **{f"TSLFN_{depth} 32s": lambda depth=depth: TSLFN(32, depth) for depth in (1, 2, 3, 4, 5)},
     "TSLFN⁻ 32s": TSLFNMinus,
     "SSFCN 8s": SSFCN,
-    "compact": lambda: FCTSFN(backbone="mobilenet_v2"),
+    "compact": lambda: FCTSFN(backbone="efficientnet_lite2"),
+    "compact, MobileNetV2": lambda: FCTSFN(backbone="mobilenet_v2"),
 }
 
 
