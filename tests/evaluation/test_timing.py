@@ -8,7 +8,7 @@ from fctsfn_tf.evaluation.benchmark.timing import (
     seconds_per_part,
     timed,
 )
-from fctsfn_tf.networks.fctsfn import TSLFN
+from fctsfn_tf.networks.fctsfn import FCTSFN, TSLFN
 
 
 def test_runs_that_warm_up_are_not_counted(monkeypatch):
@@ -31,6 +31,13 @@ def test_seconds_grow_with_the_work():
     for before, after in zip(small, large, strict=True):
         assert 0 < before.median < after.median
         assert before.median <= before.p95
+
+
+def test_a_network_of_several_outputs_is_timed_too():
+    model = FCTSFN(backbone="efficientnet_lite2")
+    assert all(
+        part.median > 0 for part in seconds_per_part(model, 32, 32, 1, np.random.default_rng(0))
+    )
 
 
 def test_cost_by_size_and_by_clicks(monkeypatch):
