@@ -166,7 +166,8 @@ async function show(value) {
   if (picture) stage.setPhotograph(picture, photograph);
   // Finished objects are sent when they change.
   const changed = "objects" in value ? { others } : {};
-  stage.show({ mask, probability, object: numObjects, background, ...changed });
+  const shown = { mask, probability: shares(probability), object: numObjects, background };
+  stage.show({ ...shown, ...changed });
   find(".status").textContent = value.status ?? "No photograph yet.";
   if (waiting.length <= 1) showSettings(value.settings);
   enable();
@@ -196,6 +197,11 @@ async function planeOf(plane) {
     }
   }
   return { width, height, data };
+}
+
+/** A plane of bytes, of which 255 is 1, as one of numbers in [0, 1]. */
+function shares(plane) {
+  return plane && { ...plane, data: Float32Array.from(plane.data, (byte) => byte / 255) };
 }
 
 function say(message) {

@@ -30,7 +30,9 @@ class CandidateClicks(IterativeClicks):
     Args:
         network: with the layer "coarse_score" and the outputs of `compact_lite_network`.
         loss: of all of these; `compile` takes none. None for the default one.
-        rollouts, objects_per_image, seed: see `IterativeClicks`.
+        rollouts: see `IterativeClicks`.
+        objects_per_image: see there.
+        seed: see there.
 
     Raises:
         InputError: see `IterativeClicks`; or the network has no candidates.
