@@ -60,7 +60,7 @@ class FirstClick(NamedTuple):
 
 
 def first_click(engine: Engine, sample: Sample, config: PredictorConfig) -> FirstClick:
-    """The masks of one object; the longer `config.look_closer`, the more views."""
+    """All masks of one object, in the whole photograph and `config.look_closer` crops at most."""
     size = sample.gt_mask.shape
     click = next_click_ritm(np.zeros(size, bool), sample.gt_mask, sample.ignore)
     photograph = Photograph(sample.image, engine, config)

@@ -45,52 +45,44 @@ def mask_ious(target: Any, logits: Any, hidden_area: Any) -> Any:
     return inside / ops.maximum(union + hidden_area[:, None], 1.0)
 
 
-def squared_iou_error(predicted_iou: Any, ious: Any, is_first: Any) -> Any:
+def chosen_masks(masks: Any, numbers: Any) -> Any:
+    """(B, H, W, 1): of the masks (B, H, W, n) of each object the one with its number (B,)."""
+    is_chosen = ops.one_hot(numbers, masks.shape[-1], dtype=masks.dtype)
+    return ops.sum(masks * is_chosen[:, None, None, :], axis=-1, keepdims=True)
+
+
+def squared_iou_error(
+    target: Any, masks: Any, predicted_iou: Any, is_first: Any, hidden_area: Any
+) -> Any:
     """(B,) float32: squared error of the predicted IoU; candidates count at first clicks alone.
 
     Args:
+        target, hidden_area: see `mask_ious`.
+        masks: (B, H, W, 1 + n), logits of the answer and of n candidates.
         predicted_iou: (B, 1 + n), logits.
-        ious: (B, 1 + n), see `mask_ious`.
         is_first: (B,), see `is_first_click`.
     """
-    number = ious.shape[-1] - 1
+    ious = ops.stop_gradient(mask_ious(target, masks, hidden_area))
     counts = ops.concatenate(
-        [ops.ones_like(is_first)[:, None], ops.repeat(is_first[:, None], number, axis=1)], axis=-1
+        [
+            ops.ones_like(is_first)[:, None],
+            ops.repeat(is_first[:, None], masks.shape[-1] - 1, axis=1),
+        ],
+        axis=-1,
     )
     error = (ops.sigmoid(predicted_iou) - ious) ** 2
     return ops.sum(error * counts, axis=-1) / ops.sum(counts, axis=-1)
 
 
-def predicted_iou_error(
-    target: Any,
-    answer: Any,
-    candidates: Any,
-    predicted_iou: Any,
-    click_maps: Any,
-    hidden_area: Any = None,
-) -> Any:
-    """The mean over a batch of `squared_iou_error`; see `mask_ious` for the arguments."""
-    is_first = is_first_click(click_maps)
-    if hidden_area is None:
-        hidden_area = ops.zeros_like(is_first)
-    masks = ops.concatenate([answer, candidates], axis=-1)
-    ious = ops.stop_gradient(mask_ious(target, masks, hidden_area))
-    return ops.mean(squared_iou_error(predicted_iou, ious, is_first))
-
-
 def answer_and_best(
-    target: Any,
-    answer: Any,
-    candidates: Any,
-    predicted_iou: Any,
-    click_maps: Any,
-    sample_weight: Any = None,
+    target: Any, answer: Any, candidates: Any, is_first: Any, sample_weight: Any = None
 ) -> tuple[Any, Any, Any]:
     """A batch of masks for a loss of masks: each object's answer, then its best candidate.
 
     Args:
-        target, answer, candidates, predicted_iou, click_maps: as a network with candidates is
-            given and returns them.
+        target, answer: (B, H, W, 1).
+        candidates: (B, H, W, n), logits.
+        is_first: (B,), see `is_first_click`.
         sample_weight: None, or (B, …).
 
     Returns:
@@ -98,10 +90,8 @@ def answer_and_best(
         are 0 after more than one click, and all are twice as large, so that a mean over this batch
         is the sum of the mean over the answers and that over the candidates.
     """
-    is_first = is_first_click(click_maps)
     ious = mask_ious(target, candidates, ops.zeros_like(is_first))
-    is_best = ops.one_hot(ops.argmax(ious, axis=-1), candidates.shape[-1], dtype=candidates.dtype)
-    best = ops.sum(candidates * is_best[:, None, None, :], axis=-1, keepdims=True)
+    best = chosen_masks(candidates, ops.argmax(ious, axis=-1))
     weights = ops.ones_like(is_first) if sample_weight is None else sample_weight
     weights = ops.cast(weights, "float32")
     own = ops.reshape(is_first, (-1, *[1] * (len(weights.shape) - 1)))

@@ -19,7 +19,7 @@ import numpy as np
 from keras import ops
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.networks.candidates import answer_and_best, predicted_iou_error
+from fctsfn_tf.networks.candidates import answer_and_best, is_first_click, squared_iou_error
 from fctsfn_tf.networks.targets import IGNORED, without_ignored
 
 # What a builder is given that is no part of the network: weights come with a preset.
@@ -90,11 +90,14 @@ class ClickTraining:
     ) -> Any:
         """See `keras.Model.compute_loss`."""
         if self.loss is not None and _is_one(y) and _is_answer_with_candidates(y_pred):
-            hidden_area = x.get("hidden_area") if isinstance(x, dict) else None
-            click_maps = x["click_maps"] if isinstance(x, dict) else x[1]
-            error = predicted_iou_error(y, *y_pred, click_maps, hidden_area)
-            both = answer_and_best(y, *y_pred, click_maps, sample_weight)
-            return self.compute_loss(None, *both, training) + error
+            answer, candidates, predicted_iou = y_pred
+            inputs = x if isinstance(x, dict) else {"click_maps": x[1]}
+            is_first = is_first_click(inputs["click_maps"])
+            hidden_area = inputs.get("hidden_area", ops.zeros_like(is_first))
+            masks = ops.concatenate([answer, candidates], axis=-1)
+            error = squared_iou_error(y, masks, predicted_iou, is_first, hidden_area)
+            both = answer_and_best(y, answer, candidates, is_first, sample_weight)
+            return self.compute_loss(None, *both, training) + ops.mean(error)
         if self.loss is not None and _is_one(y) and _is_one(y_pred):
             target, weights = without_ignored(y, sample_weight)
             if not getattr(self.loss, "leaves_out_ignored", False):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fctsfn_tf.networks.candidates import is_first_click
+from fctsfn_tf.networks.candidates import chosen_masks, is_first_click
 from fctsfn_tf.networks.encode_once import split
 from fctsfn_tf.training.candidate_losses import CandidateLoss
 from fctsfn_tf.training.iterative_clicks import IterativeClicks, with_error_click
@@ -134,10 +134,8 @@ class CandidateClicks(IterativeClicks):
             best = ops.argmax(predicted_iou, axis=-1)
             is_seen = ops.logical_and(sees_chosen, i == 0)
             best = ops.where(is_seen, best, ops.zeros_like(best))
-            seen = ops.one_hot(best, masks.shape[-1])[:, None, None, :]
-            shown = ops.sum(masks * seen, axis=-1, keepdims=True)
             draw = ops.take(draws, i, axis=0)
-            return i + 1, with_error_click(click_maps, shown, target, draw)
+            return i + 1, with_error_click(click_maps, chosen_masks(masks, best), target, draw)
 
         _, click_maps = ops.while_loop(
             lambda i, _: i < number, click, (ops.zeros((), "int32"), click_maps)

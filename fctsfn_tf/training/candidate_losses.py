@@ -10,7 +10,7 @@ from typing import Any
 
 from keras import ops
 
-from fctsfn_tf.networks.candidates import mask_ious, squared_iou_error
+from fctsfn_tf.networks.candidates import squared_iou_error
 from fctsfn_tf.networks.layers import BilinearUpsampling
 from fctsfn_tf.training.losses import (
     NormalizedFocalAndIoULoss,
@@ -86,8 +86,7 @@ class CandidateLoss:
         weights = is_best * (1 - SHARE_OF_ALL) + SHARE_OF_ALL / number
         candidates = ops.sum((each + self.coarse_weight * rough_of_all) * weights, axis=-1)
 
-        ious = ops.stop_gradient(mask_ious(target, masks, hidden_area))
-        error = squared_iou_error(predicted_iou, ious, is_first)
+        error = squared_iou_error(target, masks, predicted_iou, is_first, hidden_area)
         return (
             answer
             + self.coarse_weight * rough[0]

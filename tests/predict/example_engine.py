@@ -5,6 +5,14 @@ import numpy as np
 from fctsfn_tf.predict.engine import Engine
 
 
+def bright_middle():
+    """(200, 300, 3) uint8, bright at its middle and darker outwards: the mean says how near a view
+    is."""
+    rows, cols = np.mgrid[:200, :300]
+    distance = np.hypot(rows - 100, cols - 150)
+    return np.repeat(np.clip(255 - distance, 0, 255)[..., None], 3, -1).astype(np.uint8)
+
+
 class BrightEngine(Engine):
     """Bright pixels are object; disks push their surroundings; counts its calls."""
 

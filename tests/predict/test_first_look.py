@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_engine import RingEngine
+from example_engine import RingEngine, bright_middle
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
@@ -13,22 +13,14 @@ from fctsfn_tf.predict.first_look import first_look
 from fctsfn_tf.predict.photograph import Photograph
 from fctsfn_tf.predict.predictor import Predictor
 
-SIZE = (200, 300)
 CONFIG = PredictorConfig(working_size=96, zoom_in=False, look_closer=3)
-
-
-def photograph():
-    """Bright at the middle, darker outwards: the mean says how near a view is."""
-    rows, cols = np.mgrid[: SIZE[0], : SIZE[1]]
-    distance = np.hypot(rows - 100, cols - 150)
-    return np.repeat(np.clip(255 - distance, 0, 255)[..., None], 3, -1).astype(np.uint8)
 
 
 CLICK = Click(100, 150, True)
 
 
 def looked(engine, config=CONFIG):
-    pixels = photograph()
+    pixels = bright_middle()
     meanings, _ = first_look(Photograph(pixels, engine, config), engine, CLICK, config)
     return meanings
 
@@ -90,7 +82,7 @@ def test_beside_a_crop_there_is_nothing():
 
 def test_the_predictor_shows_the_answer_and_offers_the_others():
     predictor = Predictor(RingEngine(), CONFIG)
-    predictor.set_image(photograph())
+    predictor.set_image(bright_middle())
     shown = predictor.add_click(x=150, y=100, label=1)
     areas = [np.count_nonzero(one.mask) for one in (shown, *shown.candidates)]
     assert areas[1] > areas[0] > areas[2]
@@ -106,7 +98,7 @@ def test_the_predictor_shows_the_answer_and_offers_the_others():
 
 def test_a_choice_holds_for_undo_and_ends_the_chance_to_redo():
     predictor = Predictor(RingEngine(), CONFIG)
-    predictor.set_image(photograph())
+    predictor.set_image(bright_middle())
     predictor.add_click(x=150, y=100, label=1)
     chosen = predictor.choose(0)
     later = predictor.add_click(x=10, y=10, label=0)
@@ -126,7 +118,7 @@ def test_without_an_image_nothing_can_be_chosen():
 
 def test_a_first_click_that_comes_back_has_its_candidates_again():
     predictor = Predictor(RingEngine(), CONFIG)
-    predictor.set_image(photograph())
+    predictor.set_image(bright_middle())
     first = predictor.add_click(x=150, y=100, label=1)
     assert predictor.add_click(x=150, y=100, label=0).candidates == ()
     again = predictor.add_click(x=150, y=100, label=1)

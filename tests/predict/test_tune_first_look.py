@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_engine import RingEngine
+from example_engine import RingEngine, bright_middle
 from load_script import load_script
 
 from fctsfn_tf.data.annotated_images import Sample
@@ -14,16 +14,15 @@ from fctsfn_tf.predict.first_look import CLOSER_GAIN, SMALL_SHARE
 from fctsfn_tf.predict.predictor import Predictor
 
 tune = load_script("tune_first_look")
-SIZE = (200, 300)
 CONFIG = PredictorConfig(working_size=96, zoom_in=False, look_closer=3)
 
 
 def sample(radius):
-    """A disk in a photograph that is bright at its middle and darker outwards."""
-    rows, cols = np.mgrid[: SIZE[0], : SIZE[1]]
-    distance = np.hypot(rows - 100, cols - 150)
-    image = np.repeat(np.clip(255 - distance, 0, 255)[..., None], 3, -1).astype(np.uint8)
-    return Sample("disk", image, distance <= radius, np.zeros(SIZE, bool))
+    """A disk in the middle of `bright_middle`."""
+    image = bright_middle()
+    rows, cols = np.mgrid[: image.shape[0], : image.shape[1]]
+    gt_mask = np.hypot(rows - 100, cols - 150) <= radius
+    return Sample("disk", image, gt_mask, np.zeros_like(gt_mask))
 
 
 @pytest.mark.parametrize("best_brightness", [0, 160, 222])
@@ -31,13 +30,8 @@ def test_a_rule_s_iou_is_that_of_what_the_predictor_shows(best_brightness):
     engine = RingEngine(best_brightness)
     found = [tune.first_click(engine, sample(radius), CONFIG) for radius in (15, 40)]
     by_name = {name: ious for name, ious, _ in tune.rules(found)}
-    for closer, name in (
-        (0, "the answer"),
-        (
-            3,
-            f"answers below {SMALL_SHARE:.0%} are looked at closer, where that gains {CLOSER_GAIN}",
-        ),
-    ):
+    rule = f"answers below {SMALL_SHARE:.0%} are looked at closer, where that gains {CLOSER_GAIN}"
+    for closer, name in ((0, "the answer"), (3, rule)):
         predictor = Predictor(engine, replace(CONFIG, look_closer=closer))
         for number, radius in enumerate((15, 40)):
             one = sample(radius)

@@ -2,29 +2,17 @@
 
 import numpy as np
 import pytest
+from candidate_case import candidate_case
 
 from fctsfn_tf.networks.candidates import mask_ious
 from fctsfn_tf.networks.layers import BilinearUpsampling
 from fctsfn_tf.training.candidate_losses import SHARE_OF_ALL, CandidateLoss
-from fctsfn_tf.training.losses import IGNORED, NormalizedFocalAndIoULoss, NormalizedFocalLoss
-
-HEIGHT, WIDTH = 32, 48
+from fctsfn_tf.training.losses import NormalizedFocalAndIoULoss, NormalizedFocalLoss
 
 
 @pytest.fixture
 def case():
-    rng = np.random.default_rng(0)
-    target = np.zeros((2, HEIGHT, WIDTH, 1), np.float32)
-    target[:, 8:20, 10:30] = 1
-    target[1, :4] = IGNORED
-    return {
-        "target": target,
-        "masks": rng.normal(0, 2, (2, HEIGHT, WIDTH, 4)).astype(np.float32),
-        "coarse": rng.normal(0, 2, (2, HEIGHT // 8, WIDTH // 8, 4)).astype(np.float32),
-        "predicted_iou": rng.normal(0, 1, (2, 4)).astype(np.float32),
-        "is_first": np.float32([1, 0]),
-        "hidden_area": np.float32([0, 100]),
-    }
+    return candidate_case()
 
 
 def test_the_best_candidate_of_a_first_click_learns_and_the_others_hardly(case):

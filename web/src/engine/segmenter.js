@@ -80,8 +80,8 @@ export { EngineError, InputError, LoadError };
  *
  * @typedef {object} ClickOptions
  * @property {(glance: Snapshot) => void} [onGlance] told, on the first click on an object, the mask of a
- *   first look, while the network looks again or closer. Show it, so that nobody waits; the promise brings the
- *   mask that holds.
+ *   first look, while the network looks again or closer. Show it, so that nobody waits; the promise
+ *   brings the mask that holds.
  *
  * @typedef {"mask" | "cutout" | "probability" | "index" | "coco" | "labelme" | "yolo" | "svg"} FileFormat
  *
