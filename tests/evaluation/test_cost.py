@@ -7,6 +7,7 @@ from keras import layers
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.benchmark.cost import built_without_weights, cost, multiply_accumulates
+from fctsfn_tf.evaluation.benchmark.ritm import ritm_hrnet18s
 from fctsfn_tf.networks.encode_once import named_inputs, split
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 
@@ -106,3 +107,14 @@ def test_counting_leaves_the_network_as_it_was(tmp_path):
     model.save(tmp_path / "network.keras")
     assert multiply_accumulates(model, 32, 64)
     assert named_inputs(model)["image"].shape == (None, None, None, 3)
+
+
+def test_ritms_smallest_network_has_the_weights_that_its_authors_state():
+    """4.22 million, and nearly all of its work comes after the clicks."""
+    network = built_without_weights(ritm_hrnet18s)
+    learnt = sum(np.prod(variable.shape) for variable in network.trainable_variables)
+    assert round(learnt / 1e6, 2) == 4.22
+    assert network.output_shape == (None, None, None, 1)
+    _, image_macs, click_macs = cost(network, 288, 384)
+    assert 8e9 * 288 * 384 / 384**2 < image_macs + click_macs < 8.3e9 * 288 * 384 / 384**2
+    assert image_macs < click_macs / 100

@@ -13,6 +13,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.benchmark.cost import built_without_weights, cost
 from fctsfn_tf.evaluation.benchmark.peak_memory import PeakMemory
 from fctsfn_tf.evaluation.benchmark.peers import PEERS, made_up_clicks, made_up_photograph
+from fctsfn_tf.evaluation.benchmark.ritm import ritm_hrnet18s
 from fctsfn_tf.evaluation.benchmark.timing import Timing, seconds_per_part, timed
 from fctsfn_tf.networks.fctsfn import FCTSFN, SSFCN, TSLFN, TSLFNMinus
 
@@ -30,6 +31,7 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "SSFCN 8s": SSFCN,
     "compact": lambda: FCTSFN(backbone="efficientnet_lite2"),
     "compact, MobileNetV2": lambda: FCTSFN(backbone="mobilenet_v2"),
+    "RITM HRNet18s": ritm_hrnet18s,
 }
 
 
