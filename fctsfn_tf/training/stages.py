@@ -115,7 +115,8 @@ def train_compact(
         backbone: "mobilenet_v2" for `compact_network`, or "efficientnet_lite2" for
             `compact_lite_network`; unless there is a `start`.
         weights: of the backbone, see there; unless there is a `start`.
-        start: a trained compact network to go on from, such as a preset's; it stays as it is.
+        start: a trained compact network to go on from, such as a preset's; it stays as it is. How
+            a preset brings photographs and clicks to it is kept.
         alpha: MobileNetV2's width, see `compact_network`.
         data: see `TrainingData`.
         seed: of everything random.
@@ -152,6 +153,7 @@ def train_compact(
         network = compact_network(backbone_weights=weights, alpha=alpha)
     if start is not None:
         transfer_stage(start, network)
+        network.predictor_settings = getattr(start, "predictor_settings", None)
     model = compact_training_model(network, recipe, seed)
     directory = Path(directory)
     stage = run_stage(model, network, data, directory, recipe, alpha, seed, should_stop)
@@ -200,7 +202,8 @@ def run_stage(
 ) -> Stage:
     """Train a compiled model, of which the network is a part, to the end of a recipe's schedule.
 
-    What a run depends on beside this is its initial weights.
+    It is validated, and answers afterwards, as its `predictor_settings` say; without any, as suits
+    the recipe's views. What a run depends on beside this is its initial weights.
 
     Args:
         directory: the run's own.
@@ -209,6 +212,9 @@ def run_stage(
     config = predictor_config(recipe.input)
     if isinstance(recipe, PracticalRecipe):
         config = replace(config, working_size=recipe.working_size, zoom_in=False)
+    known = getattr(network, "predictor_settings", None)
+    if known is not None:
+        config = PredictorConfig(**known)
     batches = data.batches(recipe.input, seed)
     settings = {
         "recipe": recipe,

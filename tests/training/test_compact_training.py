@@ -1,6 +1,7 @@
 """The compact network's recipe carried out: it learns, its backbone slower; averages count."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.compact import compact_network, is_backbone
 from fctsfn_tf.networks.compact_lite import compact_lite_network
 from fctsfn_tf.networks.layers import BilinearUpsampling
+from fctsfn_tf.predict.config import PredictorConfig
 from fctsfn_tf.training import stages as training
 from fctsfn_tf.training.candidate_clicks import CandidateClicks
 from fctsfn_tf.training.compact_training import compact_training_model, use_averaged_weights
@@ -21,7 +23,7 @@ from fctsfn_tf.training.recipes import (
     CompactRecipe,
     Schedule,
 )
-from fctsfn_tf.training.stages import TrainingData, train_compact
+from fctsfn_tf.training.stages import TrainingData, predictor_config, train_compact
 
 SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
 # Clicks on the network's own errors are tested in test_iterative_clicks.py; here they would take
@@ -114,6 +116,20 @@ def test_a_compact_run_goes_on_from_a_network(data, tmp_path, monkeypatch):
     network, found = begun.value.args
     assert network is not start
     assert all(np.array_equal(value, found[path]) for path, value in arrays(start).items())
+
+
+@pytest.mark.parametrize("known", [None, PredictorConfig(look_again=1, working_size=320)])
+def test_a_run_answers_as_the_preset_that_it_started_from(data, tmp_path, monkeypatch, known):
+    start = compact_network(alpha=0.35)
+    start.predictor_settings = known and asdict(known)
+    ended = SimpleNamespace(step=0)
+    monkeypatch.setattr(training, "run_training", lambda *arguments: ended)
+    monkeypatch.setattr(training, "use_averaged_weights", lambda *arguments: None)
+    left = []
+    monkeypatch.setattr(training, "save_trained", lambda *arguments: left.extend(arguments))
+    recipe = CompactRecipe(input=INPUT, schedule=SCHEDULE)
+    train_compact(data, tmp_path / "run", start=start, recipe=recipe, alpha=0.35)
+    assert left[2] == (known or predictor_config(INPUT))
 
 
 def test_a_run_on_efficientnet_lite2_builds_that_network_by_its_recipe(data, tmp_path, monkeypatch):
