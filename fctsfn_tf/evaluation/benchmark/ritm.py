@@ -44,29 +44,30 @@ def ritm_hrnet18s() -> keras.Model:
     return keras.Model({"image": image, "click_maps": click_maps}, logits, name="ritm_hrnet18s")
 
 
-def _convolution(
-    x: keras.KerasTensor,
-    filters: int,
-    kernel_size: int = 3,
-    strides: int = 1,
-    activation: str | None = "relu",
+def _normalised(
+    x: keras.KerasTensor, filters: int, kernel_size: int = 3, strides: int = 1
 ) -> keras.KerasTensor:
     x = layers.Conv2D(filters, kernel_size, strides, "same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
-    return layers.Activation(activation)(x) if activation else x
+    return layers.BatchNormalization()(x)
+
+
+def _convolution(
+    x: keras.KerasTensor, filters: int, kernel_size: int = 3, strides: int = 1
+) -> keras.KerasTensor:
+    return layers.ReLU()(_normalised(x, filters, kernel_size, strides))
 
 
 def _bottleneck(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     wide = 4 * filters
-    shortcut = x if x.shape[-1] == wide else _convolution(x, wide, 1, activation=None)
+    shortcut = x if x.shape[-1] == wide else _normalised(x, wide, 1)
     inner = _convolution(_convolution(x, filters, 1), filters)
-    return layers.ReLU()(layers.Add()([shortcut, _convolution(inner, wide, 1, activation=None)]))
+    return layers.ReLU()(layers.Add()([shortcut, _normalised(inner, wide, 1)]))
 
 
 def _basic_blocks(x: keras.KerasTensor) -> keras.KerasTensor:
     filters = x.shape[-1]
     for _ in range(BLOCKS):
-        inner = _convolution(_convolution(x, filters), filters, activation=None)
+        inner = _normalised(_convolution(x, filters), filters)
         x = layers.ReLU()(layers.Add()([x, inner]))
     return x
 
@@ -86,17 +87,12 @@ def _exchange(branches: list[keras.KerasTensor]) -> list[keras.KerasTensor]:
         filters = target.shape[-1]
         terms = []
         for source, x in enumerate(branches):
+            for _ in range(source, into - 1):
+                x = _convolution(x, x.shape[-1], strides=2)
+            if source < into:
+                x = _normalised(x, filters, strides=2)
             if source > into:
-                x = _convolution(x, filters, 1, activation=None)
-                x = _enlarged(x, 2 ** (source - into))
-            for level in range(source, into):
-                is_last = level == into - 1
-                x = _convolution(
-                    x,
-                    filters if is_last else x.shape[-1],
-                    strides=2,
-                    activation=None if is_last else "relu",
-                )
+                x = _enlarged(_normalised(x, filters, 1), 2 ** (source - into))
             terms.append(x)
         sums.append(layers.ReLU()(layers.Add()(terms)))
     return sums
