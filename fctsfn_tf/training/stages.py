@@ -209,12 +209,7 @@ def run_stage(
         directory: the run's own.
         raises: see `run_training`.
     """
-    config = predictor_config(recipe.input)
-    if isinstance(recipe, PracticalRecipe):
-        config = replace(config, working_size=recipe.working_size, zoom_in=False)
-    known = getattr(network, "predictor_settings", None)
-    if known is not None:
-        config = PredictorConfig(**known)
+    config = _config_for(network, recipe)
     batches = data.batches(recipe.input, seed)
     settings = {
         "recipe": recipe,
@@ -230,6 +225,18 @@ def run_stage(
         model, batches, recipe.schedule, directory, settings, network, validate, should_stop
     )
     return Stage(state, batches, config)
+
+
+def _config_for(
+    network: keras.Model, recipe: CompactRecipe | PaperRecipe | PracticalRecipe
+) -> PredictorConfig:
+    known = getattr(network, "predictor_settings", None)
+    if known is not None:
+        return PredictorConfig(**known)
+    config = predictor_config(recipe.input)
+    if isinstance(recipe, PracticalRecipe):
+        return replace(config, working_size=recipe.working_size, zoom_in=False)
+    return config
 
 
 def predictor_config(config: ClickInput) -> PredictorConfig:
