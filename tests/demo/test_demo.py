@@ -673,9 +673,14 @@ class Page:
             self.window.keyboard.press(key)
 
     def canvas(self):
-        """What the canvas shows, as the bytes of a PNG."""
+        """What the canvas shows, as the bytes of a PNG.
+
+        A frame's callbacks run before its observers of sizes do: a canvas whose photograph changed
+        just now takes its new size at the end of the first frame.
+        """
         url = self.window.evaluate(
             "new Promise(requestAnimationFrame)"
+            ".then(() => new Promise(requestAnimationFrame))"
             ".then(() => document.querySelector('.stage').toDataURL())"
         )
         return base64.b64decode(url.split(",")[1])
