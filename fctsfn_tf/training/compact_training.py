@@ -88,9 +88,12 @@ def use_averaged_weights(
     """Put the moving average of the weights into the network.
 
     The statistics of BatchNorm belong to the weights they were collected with, so they are
-    collected anew, over batches that training has not seen; Keras averages weights alone.
+    collected anew, over batches that training has not seen; Keras averages weights alone. A network
+    without BatchNorm, such as the paper's TSLFN, is done with at once.
     """
     model.optimizer.finalize_variable_values(model.trainable_variables)
+    if not any(isinstance(one, keras.layers.BatchNormalization) for one in model.network.layers):
+        return
     # Compiled steps that move no weight. Called by itself the model would not be compiled, and
     # JAX would compile the loop of clicks again in each batch.
     model.compile(keras.optimizers.SGD(0.0), model.loss, jit_compile=jit_compile())

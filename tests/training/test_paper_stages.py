@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from functools import wraps
 from itertools import pairwise
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training import paper_stages
 from fctsfn_tf.training.callbacks import ClickEvaluation
+from fctsfn_tf.training.compact_training import use_averaged_weights
 from fctsfn_tf.training.loop import BEST_NAME
 from fctsfn_tf.training.optimizers import paper_optimizer
 from fctsfn_tf.training.paper_stages import (
@@ -252,6 +254,18 @@ def test_the_practical_recipe_trains_what_each_stage_is_for(practical):
     }
     assert not moved & lower
     assert {"block4_conv1_image", "block1_conv1_interaction", "fc6", "score"} <= moved
+
+
+def test_a_network_without_batchnorm_collects_no_statistics():
+    network = TSLFN(alpha=ALPHA)
+    network.compile(keras.optimizers.AdamW(use_ema=True))
+    network.optimizer.build(network.trainable_variables)
+    model = SimpleNamespace(
+        network=network,
+        optimizer=network.optimizer,
+        trainable_variables=network.trainable_variables,
+    )
+    use_averaged_weights(model, None, PRACTICAL["coarse"], step=0)  # draws from no batches
 
 
 def test_a_stage_that_has_ended_is_not_built_again(practical, data, monkeypatch):
