@@ -377,7 +377,9 @@ def _is_frozen(layer: keras.layers.Layer, recipe: PracticalRecipe) -> bool:
 
 
 def _factor(name: str, recipe: PracticalRecipe) -> float:
-    """A layer's learning rate over the recipe's."""
+    """A layer's learning rate over the recipe's; of fc6, which is large, half."""
+    if name.startswith("block") and name.endswith("_interaction"):
+        return recipe.interaction_factor
     if name.startswith("block"):
         return recipe.vgg16_factor
     if name.startswith("score_pool4"):
