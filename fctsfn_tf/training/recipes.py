@@ -367,7 +367,7 @@ class PracticalRecipe:
         warmup: steps in which the rate rises.
         vgg16_factor: rate of VGG16's convolutions over `learning_rate`.
         interaction_factor: that of the interaction stream's, which ImageNet has taught nothing
-            about clicks.
+            about clicks; of SSFCN, that of the half of conv1_1 that reads them.
         pool4_factor, pool3_factor: rates of the scores on these, whose activations are tens to
             hundreds (Long et al. 2015 scale them, too: "at once").
         frozen_blocks: of the image stream, which stay as ImageNet left them.
@@ -418,8 +418,8 @@ def _practical(
 
 
 # Small views first: a step costs in proportion to their area. (Name, recipe) in order; the MSRN's
-# and the last one are for FCTSFN alone. What `clicks_160` mends was seen after `views_320`: of the
-# negative clicks, more than half changed nothing around themselves.
+# and the last one are for FCTSFN alone. `clicks_160` is there because after `views_320` the network
+# knew its objects, but many a negative click changed nothing around itself.
 PRACTICAL_STAGES = {
     "views_128": _practical(((128, 160, 4), (160, 128, 4), (128, 128, 5)), 1000),
     "views_160": _practical(((128, 192, 3), (192, 128, 3), (160, 160, 3)), 2000),

@@ -297,6 +297,18 @@ def test_the_lower_image_stream_alone_is_frozen():
         practical_stages("SSFCN", {"refined": PRACTICAL["refined"]})
 
 
+def test_the_interaction_stream_has_a_rate_of_its_own():
+    recipe = replace(PRACTICAL["coarse"], vgg16_factor=0.2, interaction_factor=3.0)
+    rates = practical_training_model(TSLFN(alpha=ALPHA), recipe).optimizer.slower
+    streams = {name: rate for name, rate in rates.items() if name.startswith("block")}
+    assert {rate for name, rate in streams.items() if name.endswith("_interaction")} == {3.0}
+    assert {rate for name, rate in streams.items() if not name.endswith("_interaction")} == {0.2}
+    assert len([name for name in streams if name.endswith("_interaction")]) > 10
+    # One stream alone: the half of its first convolution that reads the clicks.
+    rates = practical_training_model(SSFCN(alpha=ALPHA), recipe).optimizer.slower
+    assert [name for name, rate in rates.items() if rate == 3.0] == ["block1_conv1_interaction"]
+
+
 @pytest.mark.parametrize(
     ("network", "changed"),
     [("SSFCN", {}), ("FCTSFN", {"fc_filters": 128}), ("TSLFN", {"depth": 3})],
