@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from fctsfn_tf.errors import InputError
@@ -216,7 +217,7 @@ def train_practical(
         keras.utils.set_random_seed(seed)
         fresh = build(weights=weights if before is None else None)
         if before is None:
-            _strengthen_clicks(fresh, recipe.click_gain)
+            _tell_clicks_apart(fresh, recipe.click_gain)
         else:
             transfer_stage(_network_of(before), fresh)
         _train_practically(fresh, data, run, recipe, alpha, seed, should_stop)
@@ -286,11 +287,15 @@ def _fc_filters(tslfn: keras.Model, alpha: float) -> int:
     return FC_FILTERS if scaled(FC_FILTERS, alpha) == filters else round(filters / alpha)
 
 
-def _strengthen_clicks(network: keras.Model, gain: float) -> None:
-    """Let the interaction stream start stronger; see `PracticalRecipe.click_gain`."""
+def _tell_clicks_apart(network: keras.Model, gain: float) -> None:
+    """Let the interaction stream start stronger and with opposite signs for the two kinds of click.
+
+    See `PracticalRecipe.click_gain`.
+    """
     for layer in network.layers:
         if layer.name == "block1_conv1_interaction":
-            layer.kernel.assign(ops.convert_to_numpy(layer.kernel) * gain)
+            gains = np.float32([gain, -gain])[:, None]
+            layer.kernel.assign(ops.convert_to_numpy(layer.kernel) * gains)
 
 
 def _train_by_the_paper(

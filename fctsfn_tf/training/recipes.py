@@ -372,7 +372,10 @@ class PracticalRecipe:
             hundreds (Long et al. 2015 scale them, too: "at once").
         frozen_blocks: of the image stream, which stay as ImageNet left them.
         click_gain: how much larger than the mean over RGB the interaction stream's first kernel
-            starts. With 1 that stream is a tenth as strong as the image stream at block4_pool.
+            starts: with 1 that stream is a tenth as strong as the image stream at block4_pool. For
+            negative clicks it starts negated. The paper starts with the same kernel for both: the
+            stream then sees the sum of the two maps, and thousands of steps are too few to learn
+            to tell them apart.
         dropout: of fc6 and fc7 (paper: 0.5).
         refining_dropout: of the MSRN's layers (paper: 0.5).
         weight_decay: AdamW's, not on biases and BatchNorm.

@@ -297,6 +297,27 @@ def test_the_lower_image_stream_alone_is_frozen():
         practical_stages("SSFCN", {"refined": PRACTICAL["refined"]})
 
 
+@pytest.mark.parametrize("build", [TSLFN, SSFCN])
+def test_the_two_kinds_of_click_start_apart(build, data, tmp_path, monkeypatch):
+    class Begun(Exception):
+        """Holds the network with which a run began."""
+
+    def begin(network, *arguments):
+        raise Begun(network)
+
+    monkeypatch.setattr(paper_stages, "_train_practically", begin)
+    with pytest.raises(Begun) as begun:
+        train_practical(
+            data, tmp_path, network=build.__name__, stages=PRACTICAL, alpha=ALPHA, seed=3
+        )
+    keras.utils.set_random_seed(3)
+    name, gain = "block1_conv1_interaction", PRACTICAL["coarse"].click_gain
+    as_built = ops.convert_to_numpy(build(alpha=ALPHA).get_layer(name).kernel)
+    found = ops.convert_to_numpy(begun.value.args[0].get_layer(name).kernel)
+    np.testing.assert_allclose(found[:, :, 0], gain * as_built[:, :, 0])
+    np.testing.assert_allclose(found[:, :, 1], -gain * as_built[:, :, 1])
+
+
 def test_the_interaction_stream_has_a_rate_of_its_own():
     recipe = replace(PRACTICAL["coarse"], vgg16_factor=0.2, interaction_factor=3.0)
     rates = practical_training_model(TSLFN(alpha=ALPHA), recipe).optimizer.slower
