@@ -78,8 +78,6 @@ class CaffeSGD(keras.optimizers.SGD):
 class SlowerAdamW(keras.optimizers.AdamW):
     """AdamW in which the kernels of some layers, such as a pretrained backbone's, learn slower.
 
-    With a factor above 1 they learn faster than the others.
-
     Args:
         slower: {name of a layer: its learning rate over that of the others}; or names, whose rate
             is `factor`.

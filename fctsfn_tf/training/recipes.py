@@ -332,7 +332,7 @@ MSRN_STAGE = PaperRecipe(
 
 
 # What the practical recipe shows the paper's networks.
-PRACTICAL_CLICKS = SimulationConfig(single_click_probability=0.6, rollouts=(0.5, 0.3, 0.2))
+PRACTICAL_CLICKS = SimulationConfig(single_click_probability=0.5, rollouts=(0.2, 0.3, 0.25, 0.25))
 PRACTICAL_INPUT = ClickInput(
     DISTANCES,
     ((160, 160, 3),),
@@ -345,8 +345,6 @@ PRACTICAL_INPUT = ClickInput(
 )
 # Photographs of about 500 pixels at about their own scale.
 PRACTICAL_CLOSE_INPUT = replace(PRACTICAL_INPUT, augmentation=AugmentationConfig(scale=(1.2, 2.2)))
-# More clicks on the network's own errors: each step teaches it to answer one.
-MORE_CLICKS = SimulationConfig(single_click_probability=0.5, rollouts=(0.2, 0.3, 0.25, 0.25))
 
 
 @dataclass(frozen=True)
@@ -365,7 +363,7 @@ class PracticalRecipe:
         working_size: longer side at which the network sees photographs afterwards, in pixels.
         end_share: the last rate over the highest.
         warmup: steps in which the rate rises.
-        vgg16_factor: rate of VGG16's convolutions over `learning_rate`.
+        vgg16_factor: rate of VGG16's convolutions over `learning_rate`, of which fc6's is half.
         interaction_factor: that of the interaction stream's, which ImageNet has taught nothing
             about clicks; of SSFCN, that of the half of conv1_1 that reads them.
         pool4_factor, pool3_factor: rates of the scores on these, whose activations are tens to
@@ -396,7 +394,7 @@ class PracticalRecipe:
     end_share: float = 1.0
     warmup: int = 50
     vgg16_factor: float = 0.2
-    interaction_factor: float = 0.2
+    interaction_factor: float = 1.0
     pool4_factor: float = 0.02
     pool3_factor: float = 0.004
     frozen_blocks: int = 3
@@ -421,8 +419,7 @@ def _practical(
 
 
 # Small views first: a step costs in proportion to their area. (Name, recipe) in order; the MSRN's
-# and the last one are for FCTSFN alone. `clicks_160` is there because after `views_320` the network
-# knew its objects, but many a negative click changed nothing around itself.
+# and the last one are for FCTSFN alone.
 PRACTICAL_STAGES = {
     "views_128": _practical(((128, 160, 4), (160, 128, 4), (128, 128, 5)), 1000),
     "views_160": _practical(((128, 192, 3), (192, 128, 3), (160, 160, 3)), 2000),
@@ -436,28 +433,20 @@ PRACTICAL_STAGES = {
         learning_rate=3e-5,
         end_share=0.2,
     ),
-    "clicks_160": _practical(
-        ((128, 192, 3), (192, 128, 3), (160, 160, 3)),
-        750,
-        replace(PRACTICAL_INPUT, clicks=MORE_CLICKS),
-        learning_rate=7e-5,
-        interaction_factor=3.0,
-    ),
     "msrn_224": _practical(
         ((192, 256, 2), (256, 192, 2), (224, 224, 2)),
         1250,
-        replace(PRACTICAL_CLOSE_INPUT, clicks=MORE_CLICKS),
+        PRACTICAL_CLOSE_INPUT,
         learns="msrn",
         learning_rate=1e-3,
         end_share=0.05,
     ),
     "joint_256": _practical(
         ((224, 288, 2), (288, 224, 2), (256, 256, 2)),
-        600,
-        replace(PRACTICAL_CLOSE_INPUT, clicks=MORE_CLICKS),
+        300,
+        PRACTICAL_CLOSE_INPUT,
         learns="all",
         learning_rate=3e-5,
-        interaction_factor=3.0,
         end_share=0.2,
     ),
 }

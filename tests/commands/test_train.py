@@ -134,7 +134,7 @@ def test_options_change_the_recipes(
             "ssfcn",
             "--recipe practical --stride 32",
             "SSFCN",
-            ["views_128", "views_160", "views_224", "views_320", "clicks_160"],
+            ["views_128", "views_160", "views_224", "views_320"],
             {"stride": 32},
         ),
     ],
