@@ -363,7 +363,7 @@ class PracticalRecipe:
         working_size: longer side at which the network sees photographs afterwards, in pixels.
         end_share: the last rate over the highest.
         warmup: steps in which the rate rises.
-        vgg16_factor: rate of VGG16's convolutions over `learning_rate`, of which fc6's is half.
+        vgg16_factor: rate of VGG16's convolutions over `learning_rate`; fc6's is always a half.
         interaction_factor: that of the interaction stream's, which ImageNet has taught nothing
             about clicks; of SSFCN, that of the half of conv1_1 that reads them.
         pool4_factor, pool3_factor: rates of the scores on these, whose activations are tens to
