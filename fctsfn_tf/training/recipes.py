@@ -419,35 +419,24 @@ def _practical(
 
 
 # Small views first: a step costs in proportion to their area. (Name, recipe) in order; the MSRN's
-# and the last one are for FCTSFN alone.
+# is for FCTSFN alone, and leaves the TSLFN as it is.
 PRACTICAL_STAGES = {
     "views_128": _practical(((128, 160, 4), (160, 128, 4), (128, 128, 5)), 1000),
-    "views_160": _practical(((128, 192, 3), (192, 128, 3), (160, 160, 3)), 2000),
-    "views_224": _practical(
-        ((192, 256, 2), (256, 192, 2), (224, 224, 2)), 1250, learning_rate=7e-5, end_share=0.2
-    ),
+    "views_224": _practical(((192, 256, 2), (256, 192, 2), (224, 224, 2)), 1000, end_share=0.2),
     "views_320": _practical(
         ((256, 352, 1), (352, 256, 1), (320, 320, 1)),
-        750,
+        500,
         PRACTICAL_CLOSE_INPUT,
         learning_rate=3e-5,
         end_share=0.2,
     ),
     "msrn_224": _practical(
         ((192, 256, 2), (256, 192, 2), (224, 224, 2)),
-        1250,
+        500,
         PRACTICAL_CLOSE_INPUT,
         learns="msrn",
         learning_rate=1e-3,
         end_share=0.05,
-    ),
-    "joint_256": _practical(
-        ((224, 288, 2), (288, 224, 2), (256, 256, 2)),
-        300,
-        PRACTICAL_CLOSE_INPUT,
-        learns="all",
-        learning_rate=3e-5,
-        end_share=0.2,
     ),
 }
 
