@@ -208,7 +208,7 @@ def train_practical(
     before: keras.Model | Path | None = tslfn
     for name, recipe in practical_stages(network, stages, tslfn is not None).items():
         run = Path(directory) / name
-        is_whole = network == "FCTSFN" and recipe.learns != "tslfn"
+        is_whole = network == "FCTSFN" and recipe.learns == "msrn"
         builder = FCTSFN if is_whole else STRIDED["TSLFN" if network == "FCTSFN" else network]
         build = partial(builder, alpha=alpha, **arguments)
         if _has_ended(run, build, recipe, alpha, seed):
@@ -239,7 +239,7 @@ def practical_stages(
     Raises:
         InputError: there is none.
     """
-    wanted = {"tslfn"} if network != "FCTSFN" else {"msrn", "all"}
+    wanted = {"tslfn"} if network != "FCTSFN" else {"msrn"}
     if network == "FCTSFN" and not is_tslfn_there:
         wanted |= {"tslfn"}
     found = {name: recipe for name, recipe in stages.items() if recipe.learns in wanted}

@@ -359,7 +359,7 @@ class PracticalRecipe:
         input: views and clicks; its `clicks.rollouts` are the clicks on the network's own errors.
         schedule: the rate falls along a cosine over all its steps.
         learning_rate: at its highest (AdamW), of the layers that start at random.
-        learns: "tslfn" for the network without an MSRN, "msrn" for the MSRN alone, "all" for both.
+        learns: "tslfn" for the network without an MSRN, "msrn" for the MSRN alone.
         working_size: longer side at which the network sees photographs afterwards, in pixels.
         end_share: the last rate over the highest.
         warmup: steps in which the rate rises.
@@ -389,7 +389,7 @@ class PracticalRecipe:
     input: ClickInput
     schedule: Schedule
     learning_rate: float = 1e-4
-    learns: Literal["tslfn", "msrn", "all"] = "tslfn"
+    learns: Literal["tslfn", "msrn"] = "tslfn"
     working_size: int = 320
     end_share: float = 1.0
     warmup: int = 50

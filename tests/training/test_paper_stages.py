@@ -203,8 +203,8 @@ def test_best_weights_are_what_a_stage_returns(run):
 
 PRACTICAL = {
     "coarse": replace(
-        PRACTICAL_STAGES["views_160"],
-        input=PRACTICAL_STAGES["views_160"].input.seen_in((64, 64, 1)),
+        PRACTICAL_STAGES["views_224"],
+        input=PRACTICAL_STAGES["views_224"].input.seen_in((64, 64, 1)),
         schedule=Schedule(2, 2, None, 2),
         learning_rate=1e-3,
         statistics_batches=1,
