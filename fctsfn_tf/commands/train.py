@@ -83,7 +83,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="compact: default mobilenet_v2",
     )
     network.add_argument(
-        "--start", metavar="PRESET", help="compact: a trained network to go on from, with new masks"
+        "--start",
+        metavar="PRESET",
+        help="a trained network to go on from, with new masks (compact, --recipe practical)",
     )
     network.add_argument("--tslfn", metavar="PRESET", help="msrn: the TSLFN to refine")
     network.add_argument(
@@ -165,6 +167,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         choices=("paper", "practical"),
         help="of the paper's networks, see below (default: paper)",
     )
+    recipe.add_argument(
+        "--stages",
+        metavar="A[,B]",
+        help="of the practical recipe, those to go through: "
+        "views_128, views_224, views_320, msrn_224 (default: all)",
+    )
     recipe.add_argument("--steps", type=shared.count, metavar="N", help="of each stage, at most")
     recipe.add_argument(
         "--learning-rate", type=_numbers, metavar="A[,B]", help="one, or one for each stage"
@@ -220,10 +228,17 @@ def _run_train(arguments: argparse.Namespace) -> int:
             f"Received {arguments.what} with --tslfn {arguments.tslfn}."
         )
     _check_options(arguments)
-    if arguments.start is not None and (arguments.what != "compact" or arguments.weights):
+    is_practical = arguments.recipe == "practical"
+    goes_on = arguments.what == "compact" or (is_practical and arguments.what != "msrn")
+    if arguments.start is not None and (not goes_on or arguments.weights):
         raise InputError(
-            "Give --start PRESET with compact, and without --weights: a preset brings its own. "
+            "Give --start PRESET with compact or --recipe practical (msrn: --tslfn), and without "
+            "--weights: a preset brings its own. "
             f"Received {arguments.what} with --weights {arguments.weights}."
+        )
+    if arguments.stages is not None and not is_practical:
+        raise InputError(
+            f"Give --stages with --recipe practical. Received {arguments.what} without it."
         )
     if arguments.backbone and arguments.start:
         raise InputError(
@@ -302,7 +317,7 @@ def _train_compact(
 def _train_paper(
     arguments: argparse.Namespace,
     data: TrainingData,
-    tslfn: keras.Model | None,
+    start: keras.Model | None,
     should_stop: Callable[[], bool],
 ) -> None:
     train = _by_practical_recipe if arguments.recipe == "practical" else _by_paper_recipe
@@ -316,7 +331,7 @@ def _train_paper(
     if arguments.what != "msrn":  # it has its TSLFN's
         names["fc_filters"] = arguments.fc_filters
     given = {name: value for name, value in names.items() if value is not None}
-    for run in train(arguments, data, tslfn, common, given):
+    for run in train(arguments, data, start, common, given):
         _tell_preset(run)
 
 
@@ -351,7 +366,7 @@ def _by_paper_recipe(
 def _by_practical_recipe(
     arguments: argparse.Namespace,
     data: TrainingData,
-    tslfn: keras.Model | None,
+    start: keras.Model | None,
     common: dict[str, Any],
     given: dict[str, Any],
 ) -> Iterator[Path]:
@@ -359,11 +374,21 @@ def _by_practical_recipe(
     from fctsfn_tf.training.paper_stages import practical_stages, train_practical
 
     network = PAPER_NETWORKS[arguments.what]
-    stages = practical_stages(network, is_tslfn_there=tslfn is not None)
+    stages = practical_stages(network)
+    if arguments.what == "msrn":
+        stages = {name: one for name, one in stages.items() if one.learns == "msrn"}
+    if arguments.stages is not None:
+        names = arguments.stages.split(",")
+        if unknown := [name for name in names if name not in stages]:
+            raise InputError(
+                f"--stages for {arguments.what} are {', '.join(stages)}. Give some of these with "
+                f"commas between them. Received {', '.join(unknown):.60}."
+            )
+        stages = {name: one for name, one in stages.items() if name in names}
     recipes = _changed(list(stages.values()), arguments)
     stages = dict(zip(stages, recipes, strict=True))
     train_practical(
-        data, arguments.output, network=network, stages=stages, tslfn=tslfn, **common, **given
+        data, arguments.output, network=network, stages=stages, start=start, **common, **given
     )
     yield arguments.output / list(stages)[-1]
 

@@ -169,7 +169,7 @@ def train_practical(
     *,
     network: str = "FCTSFN",
     stages: Mapping[str, PracticalRecipe] = PRACTICAL_STAGES,
-    tslfn: keras.Model | None = None,
+    start: keras.Model | None = None,
     weights: str | Path | None = None,
     alpha: float = 1.0,
     seed: int = 0,
@@ -183,8 +183,9 @@ def train_practical(
         network: "FCTSFN", "TSLFN", "SSFCN" or "TSLFNMinus". The stages for an MSRN are FCTSFN's
             alone.
         stages: {name: recipe}, in order.
-        tslfn: a trained TSLFN to begin the MSRN's stages with; None trains it first.
-        weights: None for random ones, or VGG16's, see `TSLFN`; of the first stage.
+        start: a trained network of the same `alpha` to go on from, such as a preset's; it stays as
+            it is. Of an FCTSFN both parts are taken, of a TSLFN the MSRN begins anew.
+        weights: None for random ones, or VGG16's, see `TSLFN`; unless there is a `start`.
         data: see `TrainingData`.
         alpha: see `TSLFN`.
         seed: of everything random.
@@ -203,10 +204,16 @@ def train_practical(
         >>> data = TrainingData(open_dataset("photographs"))
         >>> tslfn = train_practical(data, "runs/practical", network="TSLFN", alpha=0.125)
     """
-    if tslfn is not None:
-        arguments["fc_filters"] = _fc_filters(tslfn, alpha)
-    before: keras.Model | Path | None = tslfn
-    for name, recipe in practical_stages(network, stages, tslfn is not None).items():
+    chosen = practical_stages(network, stages)
+    if start is not None:
+        arguments.setdefault("fc_filters", _fc_filters(start, alpha))
+    elif all(recipe.learns == "msrn" for recipe in chosen.values()):
+        raise InputError(
+            "An MSRN refines a trained TSLFN. Give one as `start` (fctsfn train: --start), or a "
+            f"stage that learns it. Received {', '.join(chosen)} alone."
+        )
+    before: keras.Model | Path | None = None
+    for name, recipe in chosen.items():
         run = Path(directory) / name
         is_whole = network == "FCTSFN" and recipe.learns == "msrn"
         builder = FCTSFN if is_whole else STRIDED["TSLFN" if network == "FCTSFN" else network]
@@ -215,10 +222,13 @@ def train_practical(
             before = run
             continue
         keras.utils.set_random_seed(seed)
-        fresh = build(weights=weights if before is None else None)
-        if before is None:
+        is_first = before is None and start is None
+        fresh = build(weights=weights if is_first else None)
+        if is_first:
             _tell_clicks_apart(fresh, recipe.click_gain)
-        else:
+        if start is not None:
+            transfer_stage(start, fresh)
+        if before is not None:
             transfer_stage(_network_of(before), fresh)
         _train_practically(fresh, data, run, recipe, alpha, seed, should_stop)
         before = fresh
@@ -228,20 +238,16 @@ def train_practical(
 def practical_stages(
     network: str,
     stages: Mapping[str, PracticalRecipe] = PRACTICAL_STAGES,
-    is_tslfn_there: bool = False,
 ) -> dict[str, PracticalRecipe]:
     """Those that a network has to go through.
 
     Args:
         network, stages: see `train_practical`.
-        is_tslfn_there: whether an FCTSFN's TSLFN is trained already.
 
     Raises:
         InputError: there is none.
     """
-    wanted = {"tslfn"} if network != "FCTSFN" else {"msrn"}
-    if network == "FCTSFN" and not is_tslfn_there:
-        wanted |= {"tslfn"}
+    wanted = {"tslfn", "msrn"} if network == "FCTSFN" else {"tslfn"}
     found = {name: recipe for name, recipe in stages.items() if recipe.learns in wanted}
     if not found:
         raise InputError(
@@ -282,7 +288,16 @@ def _has_ended(
 
 
 def _fc_filters(tslfn: keras.Model, alpha: float) -> int:
-    """The `fc_filters` that a TSLFN was built with."""
+    """The `fc_filters` that a TSLFN was built with.
+
+    Raises:
+        InputError: it is none of the paper's networks.
+    """
+    if all(layer.name != "fc7" for layer in tslfn.layers):
+        raise InputError(
+            "The paper's networks go on from one of theirs. Give a preset that was trained as one. "
+            f"Received '{tslfn.name}'."
+        )
     filters = tslfn.get_layer("fc7").filters
     return FC_FILTERS if scaled(FC_FILTERS, alpha) == filters else round(filters / alpha)
 

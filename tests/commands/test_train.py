@@ -77,6 +77,12 @@ def test_an_msrn_refines_it_and_the_same_command_again_changes_nothing(
         ("tslfn --backbone efficientnet_lite2", "--backbone is for compact"),
         ("compact --start compact --backbone mobilenet_v2", "without --backbone"),
         ("fctsfn --backbone-factor 0", "--backbone-factor is for compact"),
+        ("fctsfn --start compact", "with compact or --recipe practical"),
+        ("msrn --tslfn x --recipe practical --start x", "with compact or --recipe practical"),
+        ("fctsfn --recipe practical --start compact", "go on from one of theirs"),
+        ("fctsfn --recipe practical --stages msrn_224", "An MSRN refines a trained TSLFN"),
+        ("fctsfn --stages views_320", "Give --stages with --recipe practical"),
+        ("ssfcn --recipe practical --stages msrn_224", "--stages for ssfcn are views_128, "),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, message, shapes_directory, tmp_path, capsys):
@@ -155,6 +161,13 @@ def test_networks_compute_in_the_precision_that_is_asked_for(
         ("tslfn", "--depth 2 --fc-filters 8", "TSLFN", [32, 16, 8], {"depth": 2, "fc_filters": 8}),
         ("fctsfn", "--recipe practical", "FCTSFN", list(recipes.PRACTICAL_STAGES), {}),
         (
+            "fctsfn",
+            "--recipe practical --stages msrn_224,views_320",
+            "FCTSFN",
+            ["views_320", "msrn_224"],
+            {},
+        ),
+        (
             "ssfcn",
             "--recipe practical --stride 32",
             "SSFCN",
@@ -177,7 +190,7 @@ def test_every_network_of_the_paper(
     ((found, stages_of_it, arguments),) = seen
     assert (found, stages_of_it) == (network, names)
     assert arguments["seed"] == 4
-    known = {"weights", "alpha", "seed", "should_stop", "tslfn"}
+    known = {"weights", "alpha", "seed", "should_stop", "start"}
     assert {name: value for name, value in arguments.items() if name not in known} == rest
 
 

@@ -287,6 +287,23 @@ def test_a_stage_that_has_ended_is_not_built_again(practical, data, monkeypatch)
         train_practical(data, directory, stages=PRACTICAL, alpha=ALPHA, fc_filters=256, seed=1)
 
 
+def test_a_trained_network_goes_on(practical, data, tmp_path, monkeypatch):
+    _, network = practical
+    begun = []
+
+    def begin(fresh, *arguments):
+        begun.append({last_two(path): array for path, array in arrays(fresh).items()})
+
+    monkeypatch.setattr(paper_stages, "_train_practically", begin)
+    train_practical(data, tmp_path, stages=PRACTICAL, start=network, alpha=ALPHA)
+    tslfn, whole = begun  # with the filters of the network that goes on
+    assert len(tslfn) < len(whole)
+    for path, array in arrays(network).items():
+        np.testing.assert_array_equal(whole[last_two(path)], array)
+    for path, array in tslfn.items():
+        np.testing.assert_array_equal(array, whole[path])
+
+
 def test_the_lower_image_stream_alone_is_frozen():
     recipe = PRACTICAL["coarse"]
     for network, frozen in ((SSFCN(alpha=ALPHA), 0), (TSLFN(alpha=ALPHA), 7)):
