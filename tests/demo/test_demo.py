@@ -28,9 +28,11 @@ from fctsfn_tf import Predictor
 from fctsfn_tf.files import sha256_of
 from fctsfn_tf.images.mask_files import read_mask
 from fctsfn_tf.images.png_files import mask_png
-from fctsfn_tf.predict.preset_files import preset_facts, preset_names
+from fctsfn_tf.predict.preset_files import CONFIG_FILE, PRESETS_DIRECTORY, preset_facts
 
 ROOT = Path(__file__).resolve().parents[2]
+# A Space has the package's presets, not the large ones that lie beside it in a checkout.
+IN_THE_SPACE = sorted(path.parent.name for path in PRESETS_DIRECTORY.glob(f"*/{CONFIG_FILE}"))
 CAT = ROOT / "examples" / "cat.jpg"
 CAT_SIZE = (300, 451)
 CAT_CLICKS = [(220, 120, 1), (100, 260, 1), (430, 60, 0)]
@@ -268,7 +270,7 @@ def test_a_longer_list_of_clicks_costs_only_the_new_ones(client, cat_masks):
 
 
 def test_the_other_endpoints(client, cat_masks):
-    assert client.predict(api_name="/presets") == [*preset_names(), "grabcut"]
+    assert client.predict(api_name="/presets") == [*IN_THE_SPACE, "grabcut"]
     file, _ = segment(client, [[220, 120]], [1], api_name="/cut_out", threshold=0.5)
     assert agree(np.asarray(Image.open(file))[..., 3] > 0, cat_masks[0])
     _, higher = segment(client, [[220, 120]], [1], threshold=0.9)
@@ -372,7 +374,7 @@ def test_the_schemas_say_what_goes_in(http):
     assert given["points"]["items"]["prefixItems"] == [{"type": "number"}] * 2
     assert given["labels"]["items"] == {"enum": [0, 1]}
     assert given["threshold"]["type"] == "number"
-    assert given["preset"]["enum"] == [*preset_names(), "grabcut"]
+    assert given["preset"]["enum"] == [*IN_THE_SPACE, "grabcut"]
     assert given["photograph"]["type"] == given["start_mask"]["type"] == "string"  # an address
     assert tools["segment"]["inputSchema"]["required"] == ["photograph", "points", "labels"]
     for name, one in given.items():
