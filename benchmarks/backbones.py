@@ -14,14 +14,12 @@ import os
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import keras
 import numpy as np
 from keras import ops
+from timing import in_turn
 
 from fctsfn_tf.evaluation.benchmark.cost import cost
 from fctsfn_tf.networks.compact import compact_network
@@ -32,7 +30,6 @@ from fctsfn_tf.training.recipes import CompactRecipe
 BACKBONES = ("MobileNetV2", "EfficientNetV2B0", "DenseNet121", "DenseNet169", "ResNet50V2")
 PHOTOGRAPH = (288, 384)
 VIEW = (320, 320, 3)
-RUNS = 5
 
 
 class ForwardAndBackward(keras.Model):
@@ -44,18 +41,6 @@ class ForwardAndBackward(keras.Model):
 
     def call(self, image, training=None):  # noqa: ANN001, ANN201 (Keras' signature)
         return ops.mean(self.backbone(image, training=training), axis=(1, 2, 3))
-
-
-def in_turn(works: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each, after one run that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for run in range(RUNS + 1):
-        for name, work in works.items():
-            started = time.perf_counter()
-            work()
-            if run:
-                seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(all_of_it) for name, all_of_it in seconds.items()}
 
 
 def main() -> None:

@@ -7,12 +7,11 @@ says that `fctsfn train --precision bfloat16` is faster on this machine.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
+from timing import in_turn
 
 from fctsfn_tf import FCTSFN, TSLFN, recipes
 from fctsfn_tf.training.compact_training import compact_training_model
@@ -20,7 +19,6 @@ from fctsfn_tf.training.iterative_clicks import IterativeClicks
 from fctsfn_tf.training.paper_stages import practical_training_model
 
 PRECISIONS = ("float32", "bfloat16")
-RUNS = 5
 
 
 def training_models() -> Iterator[tuple[str, IterativeClicks, tuple[int, int, int], int]]:
@@ -58,16 +56,10 @@ def main() -> None:
         keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
         for name, *what in training_models():
             steps[name, precision] = step_of(*what)
-    seconds: dict[tuple[str, str], list[float]] = {key: [] for key in steps}
-    for run in range(RUNS + 1):
-        for key, step in steps.items():
-            started = time.perf_counter()
-            step()
-            if run:  # the first compiles
-                seconds[key].append(time.perf_counter() - started)
+    seconds = in_turn(steps)
     print("| network | float32, s | bfloat16 ÷ float32 |\n|---|---:|---:|")
     for name in dict.fromkeys(name for name, _ in steps):
-        whole, half = (statistics.median(seconds[name, precision]) for precision in PRECISIONS)
+        whole, half = (seconds[name, precision] for precision in PRECISIONS)
         print(f"| {name} | {whole:.2f} | {half / whole:.2f} |")
 
 
