@@ -2,8 +2,9 @@
 
     python scripts/plot_training.py runs/paper/tslfn_32s runs/paper/tslfn_16s --output curves.png
 
-Each RUN is the directory of a stage with its log.jsonl (`fctsfn train` names them). The CSV lies
-beside the PNG: run, step, and the numbers of the log, one row a line of it. Needs Matplotlib.
+Each RUN is the directory of a stage with its log.jsonl (`fctsfn train` names them). Stages of one
+name in several runs go by "run/stage". The CSV lies beside the PNG: run, step, and the numbers of
+the log, one row a line of it. Needs Matplotlib.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def main() -> int:
     try:
         for path in (arguments.output, table):
             check_writable(path, overwrite=True)
-        logs = {run.name: read_log(run / LOG_NAME) for run in arguments.runs}
+        logs = {
+            title: read_log(run / LOG_NAME)
+            for title, run in zip(titles(arguments.runs), arguments.runs, strict=True)
+        }
         for name, lines in logs.items():
             if not lines:
                 raise InputError(f"{name} must be the directory of a run with a {LOG_NAME}.")
@@ -48,6 +52,14 @@ def main() -> int:
         print(f"plot_training: error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def titles(runs: list[Path]) -> list[str]:
+    """The stages' names, with those of their runs before them where two are alike."""
+    names = [run.resolve().name for run in runs]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{run.resolve().parent.name}/{name}" for run, name in zip(runs, names, strict=True)]
 
 
 def as_csv(logs: dict[str, Lines]) -> bytes:

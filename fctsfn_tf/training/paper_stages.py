@@ -24,6 +24,7 @@ from fctsfn_tf.networks.fctsfn import (
     FC_FILTERS,
     FCTSFN,
     MSRN_PREFIXES,
+    REFINING_KERNELS,
     SSFCN,
     TSLFN,
     TSLFNMinus,
@@ -54,6 +55,10 @@ from fctsfn_tf.training.trained_preset import PRESET_NAME, save_trained
 
 # Networks with strides: what they are called in presets → their builders.
 STRIDED = {"TSLFN": TSLFN, "SSFCN": SSFCN, "TSLFNMinus": TSLFNMinus}
+# The MSRN's last layer.
+REFINED_SCORE = "refined_score"
+# Of the foreground logits of a TSLFN that the practical recipe trained, over all pixels.
+LOGITS_MEAN, LOGITS_DEVIATION = -1.7, 2.3
 
 
 def train_tslfn(
@@ -226,10 +231,12 @@ def train_practical(
         fresh = build(weights=weights if is_first else None)
         if is_first:
             _tell_clicks_apart(fresh, recipe.click_gain)
-        if start is not None:
-            transfer_stage(start, fresh)
+        sources = [start] if start is not None else []
         if before is not None:
-            transfer_stage(_network_of(before), fresh)
+            sources.append(_network_of(before))
+        new = [set(transfer_stage(source, fresh).new) for source in sources]
+        if is_whole and REFINED_SCORE in set.intersection(*new):
+            _let_score_through(fresh)
         _train_practically(fresh, data, run, recipe, alpha, seed, should_stop)
         before = fresh
     return _network_of(before)
@@ -311,6 +318,36 @@ def _tell_clicks_apart(network: keras.Model, gain: float) -> None:
         if layer.name == "block1_conv1_interaction":
             gains = np.float32([gain, -gain])[:, None]
             layer.kernel.assign(ops.convert_to_numpy(layer.kernel) * gains)
+
+
+def _let_score_through(network: keras.Model) -> None:
+    """Let an MSRN at random start at about the answer of its TSLFN, and learn what to change in it.
+
+    A quarter of its refining layers' filters, in pairs, pass on the normalised foreground logits
+    (TSLFN's score 1 − score 0) and their opposite, since a ReLU keeps the positive part of each;
+    the last layer reads those alone. All other filters keep He's initialisation (paper §3.3), and
+    with fewer than eight all do.
+    """
+    last = network.get_layer(REFINED_SCORE)
+    pairs = last.kernel.shape[2] // 8
+    if pairs == 0:
+        return
+    signs = np.float32([1, -1] * pairs)
+    for number, size in enumerate(REFINING_KERNELS, start=1):
+        layer = network.get_layer(f"refine{number}")
+        kernel = ops.convert_to_numpy(layer.kernel).copy()  # (size, size, inputs, filters)
+        kernel[..., : 2 * pairs] = 0
+        middle = kernel[size // 2, size // 2]
+        if number == 1:  # the two scores come last
+            middle[-1, : 2 * pairs], middle[-2, : 2 * pairs] = signs, -signs
+        else:
+            for first in range(0, 2 * pairs, 2):
+                middle[first : first + 2, first : first + 2] = [[1, -1], [-1, 1]]
+        layer.kernel.assign(kernel)
+    read = np.zeros(last.kernel.shape, np.float32)
+    read[0, 0, : 2 * pairs] = LOGITS_DEVIATION / (2 * pairs) * np.stack([-signs, signs], axis=1)
+    last.kernel.assign(read)
+    last.bias.assign(np.float32([-LOGITS_MEAN, LOGITS_MEAN]) / 2)
 
 
 def _train_by_the_paper(

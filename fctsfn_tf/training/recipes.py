@@ -375,7 +375,8 @@ class PracticalRecipe:
             stream then sees the sum of the two maps, and thousands of steps are too few to learn
             to tell them apart.
         dropout: of fc6 and fc7 (paper: 0.5).
-        refining_dropout: of the MSRN's layers (paper: 0.5).
+        refining_dropout: of the MSRN's layers (paper: 0.5). They start by passing the score on,
+            from which each dropout would take a part.
         weight_decay: AdamW's, not on biases and BatchNorm.
         clip_norm: the longest gradient. Theirs are hundreds of times longer, so it sets their
             length, and no photograph pulls more than another.
@@ -400,7 +401,7 @@ class PracticalRecipe:
     frozen_blocks: int = 3
     click_gain: float = 2.0
     dropout: float = 0.25
-    refining_dropout: float = 0.1
+    refining_dropout: float = 0.0
     weight_decay: float = 1e-4
     clip_norm: float = 5.0
     iou_weight: float = 0.5

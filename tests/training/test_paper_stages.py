@@ -314,15 +314,54 @@ def test_the_lower_image_stream_alone_is_frozen():
         practical_stages("SSFCN", {"refined": PRACTICAL["refined"]})
 
 
-@pytest.mark.parametrize("build", [TSLFN, SSFCN])
-def test_the_two_kinds_of_click_start_apart(build, data, tmp_path, monkeypatch):
-    class Begun(Exception):
-        """Holds the network with which a run began."""
+class Begun(Exception):
+    """Holds the network with which a run began."""
 
+
+@pytest.fixture
+def stops_at_the_start(monkeypatch):
     def begin(network, *arguments):
         raise Begun(network)
 
     monkeypatch.setattr(paper_stages, "_train_practically", begin)
+
+
+def test_an_msrn_starts_at_the_answer_of_its_tslfn(data, tmp_path, stops_at_the_start):
+    keras.utils.set_random_seed(5)
+    start = TSLFN(alpha=1 / 8, fc_filters=64)
+    for layer in start.layers:
+        if layer.name.startswith("score_") and layer.weights:
+            # The two scores are opposite, as those that start at zero stay.
+            scores = keras.random.normal((*layer.kernel.shape[:-1], 1), seed=5)
+            layer.kernel.assign(ops.concatenate([-scores, scores], axis=-1))
+    stages = {"refined": PRACTICAL["refined"]}
+    with pytest.raises(Begun) as begun:
+        train_practical(data, tmp_path, stages=stages, start=start, alpha=1 / 8)
+    (whole,) = begun.value.args
+    practical_training_model(whole, stages["refined"])
+    rng = np.random.default_rng(0)
+    inputs = [rng.uniform(0, 255, (2, 64, 96, n)).astype("float32") for n in (3, 2)]
+    before = ops.convert_to_numpy(start(inputs)).ravel()
+    after = ops.convert_to_numpy(whole(inputs, training=True)).ravel()
+    assert before.std() > 0
+    slope, shift = np.polyfit(before, after, 1)
+    assert np.abs(after - slope * before - shift).max() < 0.02 * after.std()
+    np.testing.assert_allclose(after.mean(), paper_stages.LOGITS_MEAN, atol=0.01)
+    np.testing.assert_allclose(after.std(), paper_stages.LOGITS_DEVIATION, rtol=0.02)
+
+
+def test_a_trained_msrn_goes_on_as_it_is(data, tmp_path, stops_at_the_start):
+    before = FCTSFN(alpha=1 / 8, fc_filters=64)
+    stages = {"refined": PRACTICAL["refined"]}
+    with pytest.raises(Begun) as begun:
+        train_practical(data, tmp_path, stages=stages, start=before, alpha=1 / 8)
+    found = arrays(begun.value.args[0])
+    for path, array in arrays(before).items():
+        np.testing.assert_array_equal(found[path], array)
+
+
+@pytest.mark.parametrize("build", [TSLFN, SSFCN])
+def test_the_two_kinds_of_click_start_apart(build, data, tmp_path, stops_at_the_start):
     with pytest.raises(Begun) as begun:
         train_practical(
             data, tmp_path, network=build.__name__, stages=PRACTICAL, alpha=ALPHA, seed=3
