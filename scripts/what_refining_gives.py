@@ -57,9 +57,7 @@ def measure(network: keras.Model, config: PredictorConfig, samples: list[Sample]
         for sample in samples:
             ious = evaluate_object(segment, sample, PROTOCOL).ious
             row = [100 * ious[clicks - 1] for clicks in SHOWN_CLICKS]
-            rows.append(
-                row + [number_of_clicks(ious, one, PROTOCOL.max_clicks) for one in TARGETS]
-            )
+            rows.append(row + [number_of_clicks(ious, one, PROTOCOL.max_clicks) for one in TARGETS])
             bar.update()
     return np.array(rows, np.float64)
 
