@@ -391,7 +391,7 @@ class PracticalRecipe:
     schedule: Schedule
     learning_rate: float = 1e-4
     learns: Literal["tslfn", "msrn"] = "tslfn"
-    working_size: int = 320
+    working_size: int = 416
     end_share: float = 1.0
     warmup: int = 50
     vgg16_factor: float = 0.2
