@@ -89,20 +89,31 @@ def use_averaged_weights(
 
     The statistics of BatchNorm belong to the weights they were collected with, so they are
     collected anew, over batches that training has not seen; Keras averages weights alone. A network
-    without BatchNorm, such as the paper's TSLFN, is done with at once.
+    without BatchNorm that learns, such as the paper's TSLFN, is done with at once.
     """
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    if not any(isinstance(one, keras.layers.BatchNormalization) for one in model.network.layers):
-        return
-    # Compiled steps that move no weight. Called by itself the model would not be compiled, and
-    # JAX would compile the loop of clicks again in each batch.
+    if any(_collects(layer) for layer in model.network.layers):
+        collect_statistics(model, batches, recipe.statistics_batches, step)
+
+
+def collect_statistics(
+    model: IterativeClicks, batches: ClickDataset, count: int, first: int = 0
+) -> None:
+    """Let BatchNorm see `count` batches from number `first` on; no weight moves."""
+    # Compiled steps. Called by itself the model would not be compiled, and JAX would compile the
+    # loop of clicks again in each batch.
     model.compile(keras.optimizers.SGD(0.0), model.loss, jit_compile=jit_compile())
-    with progress_bar(recipe.statistics_batches, unit="batches") as bar:
+    with progress_bar(count, unit="batches") as bar:
         bar.set_description_str("statistics of BatchNorm")
-        for number in range(recipe.statistics_batches):
-            inputs, target = batches.batch(*divmod(step + number, len(batches)))
+        for number in range(first, first + count):
+            inputs, target = batches.batch(*divmod(number, len(batches)))
             model.train_on_batch(inputs, target)
             bar.update()
+
+
+def _collects(layer: keras.layers.Layer) -> bool:
+    """Whether it is a BatchNorm whose statistics training changes."""
+    return isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
 
 
 def jit_compile() -> bool | str:

@@ -36,7 +36,11 @@ from fctsfn_tf.networks.weight_files import load_variables
 from fctsfn_tf.predict.preset_files import read_settings
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training.checkpoints import read_state
-from fctsfn_tf.training.compact_training import jit_compile, use_averaged_weights
+from fctsfn_tf.training.compact_training import (
+    collect_statistics,
+    jit_compile,
+    use_averaged_weights,
+)
 from fctsfn_tf.training.identity import differences
 from fctsfn_tf.training.iterative_clicks import IterativeClicks
 from fctsfn_tf.training.loop import BEST_NAME, never
@@ -57,8 +61,8 @@ from fctsfn_tf.training.trained_preset import PRESET_NAME, save_trained
 STRIDED = {"TSLFN": TSLFN, "SSFCN": SSFCN, "TSLFNMinus": TSLFNMinus}
 # The MSRN's last layer.
 REFINED_SCORE = "refined_score"
-# Of the foreground logits of a TSLFN that the practical recipe trained, over all pixels.
-LOGITS_MEAN, LOGITS_DEVIATION = -1.7, 2.3
+# Of BatchNorm while an MSRN's first statistics are collected, so that some dozens of batches do.
+FIRST_MOMENTUM = 0.9
 
 
 def train_tslfn(
@@ -235,8 +239,12 @@ def train_practical(
         if before is not None:
             sources.append(_network_of(before))
         new = [set(transfer_stage(source, fresh).new) for source in sources]
-        if is_whole and REFINED_SCORE in set.intersection(*new):
-            _let_score_through(fresh)
+        if is_whole:
+            if REFINED_SCORE in set.intersection(*new) and read_state(run) is None:
+                _let_score_through(fresh)
+                _collect_first_statistics(fresh, data, recipe, seed)
+                _read_score(fresh)
+            _keep_statistics(fresh)
         _train_practically(fresh, data, run, recipe, alpha, seed, should_stop)
         before = fresh
     return _network_of(before)
@@ -321,33 +329,81 @@ def _tell_clicks_apart(network: keras.Model, gain: float) -> None:
 
 
 def _let_score_through(network: keras.Model) -> None:
-    """Let an MSRN at random start at about the answer of its TSLFN, and learn what to change in it.
+    """Let a quarter of a new MSRN's refining filters pass on the score of its TSLFN.
 
-    A quarter of its refining layers' filters, in pairs, pass on the normalised foreground logits
-    (TSLFN's score 1 − score 0) and their opposite, since a ReLU keeps the positive part of each;
-    the last layer reads those alone. All other filters keep He's initialisation (paper §3.3), and
-    with fewer than eight all do.
+    They come in pairs, for the foreground logits (score 1 − score 0) and their opposite, since a
+    ReLU keeps the positive part of each. All others keep He's initialisation (paper §3.3).
     """
-    last = network.get_layer(REFINED_SCORE)
-    pairs = last.kernel.shape[2] // 8
-    if pairs == 0:
-        return
-    signs = np.float32([1, -1] * pairs)
+    signs = np.float32([1, -1] * _passing_pairs(network))
     for number, size in enumerate(REFINING_KERNELS, start=1):
         layer = network.get_layer(f"refine{number}")
         kernel = ops.convert_to_numpy(layer.kernel).copy()  # (size, size, inputs, filters)
-        kernel[..., : 2 * pairs] = 0
+        kernel[..., : len(signs)] = 0
         middle = kernel[size // 2, size // 2]
         if number == 1:  # the two scores come last
-            middle[-1, : 2 * pairs], middle[-2, : 2 * pairs] = signs, -signs
+            middle[-1, : len(signs)], middle[-2, : len(signs)] = signs, -signs
         else:
-            for first in range(0, 2 * pairs, 2):
+            for first in range(0, len(signs), 2):
                 middle[first : first + 2, first : first + 2] = [[1, -1], [-1, 1]]
         layer.kernel.assign(kernel)
-    read = np.zeros(last.kernel.shape, np.float32)
-    read[0, 0, : 2 * pairs] = LOGITS_DEVIATION / (2 * pairs) * np.stack([-signs, signs], axis=1)
-    last.kernel.assign(read)
-    last.bias.assign(np.float32([-LOGITS_MEAN, LOGITS_MEAN]) / 2)
+    _read_score(network)
+
+
+def _read_score(network: keras.Model) -> None:
+    """Let the last layer read the passing filters alone, so that it gives the TSLFN's answer.
+
+    What BatchNorm, with its statistics as they are, does to the score on its way is undone.
+    """
+    signs = np.float32([1, -1] * _passing_pairs(network))
+    if not len(signs):
+        return
+    # Where the logits x come out as slope · x + shift.
+    slope, shift = 1.0, 0.0
+    for name in ("score_bn", *(f"refine{n}_bn" for n in range(1, 1 + len(REFINING_KERNELS)))):
+        norm = network.get_layer(name)
+        mean = ops.convert_to_numpy(norm.moving_mean)
+        deviation = np.sqrt(ops.convert_to_numpy(norm.moving_variance)[0] + norm.epsilon)
+        mean = mean[1] - mean[0] if name == "score_bn" else mean[0]
+        slope, shift = slope / deviation, (shift - mean) / deviation
+    last = network.get_layer(REFINED_SCORE)
+    kernel = np.zeros(last.kernel.shape, np.float32)
+    kernel[0, 0, : len(signs)] = np.stack([-signs, signs], axis=1) / (len(signs) * slope)
+    last.kernel.assign(kernel)
+    last.bias.assign(np.float32([shift, -shift]) / (2 * slope))
+
+
+def _passing_pairs(network: keras.Model) -> int:
+    """Pairs of filters that pass the score on; none where there are fewer than eight filters."""
+    return network.get_layer(REFINED_SCORE).kernel.shape[2] // 8
+
+
+def _collect_first_statistics(
+    network: keras.Model, data: TrainingData, recipe: PracticalRecipe, seed: int
+) -> None:
+    """Those of a new MSRN's BatchNorm, over batches as its stage will see them."""
+    norms = _norms(network)
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = FIRST_MOMENTUM
+    model = practical_training_model(network, recipe, seed)
+    collect_statistics(model, data.batches(recipe.input, seed), recipe.statistics_batches)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _keep_statistics(network: keras.Model) -> None:
+    """Let BatchNorm compute in training what it computes in use.
+
+    Over the four views of a batch it would move the score up and down, by how large their objects
+    happen to be.
+    """
+    for norm in _norms(network):
+        norm.trainable = False
+
+
+def _norms(network: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Those of the MSRN; its TSLFN has none."""
+    return [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]
 
 
 def _train_by_the_paper(

@@ -436,7 +436,7 @@ PRACTICAL_STAGES = {
         500,
         PRACTICAL_CLOSE_INPUT,
         learns="msrn",
-        learning_rate=1e-3,
+        learning_rate=3e-4,
         end_share=0.05,
     ),
 }
