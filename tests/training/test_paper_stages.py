@@ -345,7 +345,8 @@ def test_an_msrn_starts_at_the_answer_of_its_tslfn(data, tmp_path, stops_at_the_
     }
     assert len(norms) == 11
     for name, norm in norms.items():
-        assert not norm.trainable and norm.momentum == 0.99, name
+        assert not norm.trainable, name
+        assert norm.momentum == 0.99, name
         assert float(ops.max(ops.abs(norm.moving_mean))) > 0, name
     practical_training_model(whole, stages["refined"])
     rng = np.random.default_rng(0)
