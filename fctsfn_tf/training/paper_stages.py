@@ -216,10 +216,10 @@ def train_practical(
     chosen = practical_stages(network, stages)
     if start is not None:
         arguments.setdefault("fc_filters", _fc_filters(start, alpha))
-    elif all(recipe.learns == "msrn" for recipe in chosen.values()):
+    elif next(iter(chosen.values())).learns == "msrn":
         raise InputError(
             "An MSRN refines a trained TSLFN. Give one as `start` (fctsfn train: --start), or a "
-            f"stage that learns it. Received {', '.join(chosen)} alone."
+            f"stage that learns it first. Received {', '.join(chosen)}."
         )
     before: keras.Model | Path | None = None
     for name, recipe in chosen.items():

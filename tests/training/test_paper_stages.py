@@ -358,6 +358,12 @@ def test_an_msrn_starts_at_the_answer_of_its_tslfn(data, tmp_path, stops_at_the_
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-4 * before.std())
 
 
+def test_an_msrn_has_a_tslfn_before_it(data, tmp_path):
+    stages = {"refined": PRACTICAL["refined"], "coarse": PRACTICAL["coarse"]}
+    with pytest.raises(InputError, match="An MSRN refines a trained TSLFN"):
+        train_practical(data, tmp_path, stages=stages, alpha=ALPHA)
+
+
 def test_a_trained_msrn_goes_on_as_it_is(data, tmp_path, stops_at_the_start):
     before = FCTSFN(alpha=1 / 8, fc_filters=64)
     stages = {"refined": PRACTICAL["refined"]}
