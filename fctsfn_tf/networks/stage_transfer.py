@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import keras
+from keras import ops
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.weight_files import variables_by_path
@@ -52,7 +53,8 @@ def transfer_stage(source: keras.Model, target: keras.Model) -> Transfer:
                 f"'{source.name}' and {tuple(targets[name].shape)} in '{target.name}' for '{name}'."
             )
     for name in common:
-        targets[name].assign(sources[name].value)
+        # A copy, since on JAX a step of training deletes the arrays that it had.
+        targets[name].assign(ops.copy(sources[name].value))
     return Transfer(
         transferred=_layers_of(common),
         new=_layers_of(name for name in targets if name not in sources),

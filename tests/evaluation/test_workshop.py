@@ -39,3 +39,12 @@ def test_shards_are_joined_when_all_are_there(workshop, data):
     for shop in (second, workshop):
         whole = results_of(shop, "grabcut", "OpenCV GrabCut")
         assert [result.name for result in whole.objects] == ["0", "1", "2"]
+
+
+def test_results_that_are_there_need_no_weights(workshop, data):
+    results_of(replace(workshop, data=data, limit=2), "grabcut", "OpenCV GrabCut")
+    path = workshop.results / "grabcut_FCTSFN_paper.json"
+    (workshop.results / "grabcut_grabcut_paper.json").rename(path)
+    assert results_of(workshop, "grabcut", "FCTSFN") == read_results(path)
+    assert "FCTSFN on Pascal" in table(workshop, 2)
+    assert "FCTSFN on GrabCut" not in table(workshop, 2)

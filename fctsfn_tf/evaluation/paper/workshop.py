@@ -88,9 +88,6 @@ def results_of(workshop: Workshop, name: str, method: str, choice: str | None = 
     Raises:
         InputError: they are missing and cannot be made; the message says why.
     """
-    segmenter = workshop.segmenter_of(method)
-    if segmenter is None:
-        raise InputError("no trained weights (name them with --preset NAME=DIR)")
     path = _path(workshop, name, method, choice)
     if path.exists():
         return read_results(path)
@@ -98,6 +95,9 @@ def results_of(workshop: Workshop, name: str, method: str, choice: str | None = 
     shards = _shards(path)
     if len(shards) == _count(shards) or (shards and not has_data):
         return merge([read_results(shard) for shard in shards], is_whole=False)
+    segmenter = workshop.segmenter_of(method)
+    if segmenter is None:
+        raise InputError("no trained weights (name them with --preset NAME=DIR)")
     if not has_data:
         raise InputError("no results, and no data in --data to make them" + _partly(path))
     index, count = workshop.shard.index, workshop.shard.count
