@@ -55,7 +55,13 @@ def measure(network: keras.Model, config: PredictorConfig, samples: list[Sample]
     rows = []
     with progress_bar(len(samples), unit="objects") as bar:
         for sample in samples:
-            ious = evaluate_object(segment, sample, PROTOCOL).ious
+            result = evaluate_object(segment, sample, PROTOCOL)
+            if result.failure is not None:
+                raise InputError(
+                    f"Every object must be usable. Leave out '{result.name}' (its photograph, in "
+                    f"the file of --splits): {result.failure}."
+                )
+            ious = result.ious
             row = [100 * ious[clicks - 1] for clicks in SHOWN_CLICKS]
             rows.append(row + [number_of_clicks(ious, one, PROTOCOL.max_clicks) for one in TARGETS])
             bar.update()
