@@ -173,7 +173,8 @@ class Work:
             return None
         if self._mask is None or self._rule != (threshold, cuts_graph):
             if cuts_graph and self.clicks:
-                self._mask = graph_cut(prediction.probability, self.image, self.clicks)
+                parameters = self._predictor.config.graph_cut_parameters
+                self._mask = graph_cut(prediction.probability, self.image, self.clicks, parameters)
             elif threshold == self._predictor.config.threshold:
                 self._mask = prediction.mask
             else:

@@ -3,8 +3,8 @@
     python scripts/tune_graph_cut.py VOC2012_DIR --split splits.json --preset compact --limit 60
 
 VOC2012_DIR holds images/ and labels/ of Pascal VOC 2012 train; only the images under "val" in
-splits.json are used. Never give it a test set: the best row becomes the default of
-`GraphCutParameters`.
+splits.json are used. Never give it a test set: the best row becomes the preset's
+`graph_cut_smoothness`.
 
 Every object is clicked once by the `ritm` robot user on thresholded masks; the probability after
 each click is then cut with every combination of parameters, and all are compared on the same

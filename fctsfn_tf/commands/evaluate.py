@@ -12,6 +12,7 @@ from fctsfn_tf.files import atomic_write, check_writable
 
 if TYPE_CHECKING:
     from fctsfn_tf.evaluation.protocol import Protocol
+    from fctsfn_tf.evaluation.segmenters import Segmenter
 
 # The keys of `baselines.BASELINES`, `benchmark_sets.BENCHMARK_SETS` and `protocol.CHOICES`, which
 # take a while to import.
@@ -164,7 +165,16 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     from fctsfn_tf.evaluation.summary import summarise
     from fctsfn_tf.evaluation.tables import markdown, table_of_objects
 
-    protocol = _protocol(arguments)
+    segmenter = Segmenter(
+        _model_name(arguments),
+        arguments.zoom_in,
+        arguments.flip,
+        arguments.look_again,
+        arguments.engine,
+        arguments.look_closer,
+        arguments.keep_far,
+    )
+    protocol = _protocol(arguments, segmenter)
     part = Shard(*arguments.shard) if arguments.shard else None
     for path in (arguments.output, arguments.markdown, arguments.csv):
         if path is not None:
@@ -178,15 +188,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         shared.start_quietly(_model_name(arguments), arguments.engine)
     results = evaluate_dataset(
         dataset,
-        Segmenter(
-            _model_name(arguments),
-            arguments.zoom_in,
-            arguments.flip,
-            arguments.look_again,
-            arguments.engine,
-            arguments.look_closer,
-            arguments.keep_far,
-        ),
+        segmenter,
         protocol,
         data=arguments.dataset or arguments.data.resolve().name,
         min_share=BENCHMARK_SETS.get(arguments.dataset, FOLDER).min_share,
@@ -213,20 +215,22 @@ def _model_name(arguments: argparse.Namespace) -> str:
     return DEFAULT_PRESET
 
 
-def _protocol(arguments: argparse.Namespace) -> Protocol:
+def _protocol(arguments: argparse.Namespace, segmenter: Segmenter) -> Protocol:
     """The named protocol with what the arguments say otherwise."""
     from fctsfn_tf.evaluation.protocol import PROTOCOLS
-    from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS
 
+    protocol = PROTOCOLS[arguments.protocol]
     changes: dict[str, object] = {"is_jittered": arguments.jitter, "until": arguments.until}
     if arguments.max_clicks is not None:
         changes["max_clicks"] = arguments.max_clicks
-    if arguments.graph_cut is not None or arguments.model in BASELINE_NAMES:
+    cuts = arguments.graph_cut
+    if cuts is None:
         # The classical methods cut by themselves, or were published without a cut.
-        changes["graph_cut"] = DEFAULT_PARAMETERS if arguments.graph_cut else None
+        cuts = protocol.graph_cut is not None and not segmenter.is_classical
+    changes["graph_cut"] = segmenter.graph_cut if cuts else None
     if arguments.decidability is not None:
         changes |= {"choice": arguments.decidability, "measures_decidability": True}
-    return replace(PROTOCOLS[arguments.protocol], **changes)
+    return replace(protocol, **changes)
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -20,6 +20,8 @@ from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.baselines import BASELINES
 from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters
+from fctsfn_tf.predict.preset_files import preset_config
 
 if TYPE_CHECKING:
     from fctsfn_tf.predict.predictor import Predictor
@@ -58,6 +60,17 @@ class Segmenter:
     def is_classical(self) -> bool:
         """Whether it is a classical method and no network."""
         return self.name in BASELINES
+
+    @property
+    def graph_cut(self) -> GraphCutParameters:
+        """What its probability is cut with, where a protocol cuts: a preset says how smooth.
+
+        Raises:
+            InputError: no such preset.
+        """
+        if self.is_classical:
+            return DEFAULT_PARAMETERS
+        return preset_config(self.name).graph_cut_parameters
 
     def build(self) -> tuple[str, Segment]:
         """How a record names it (another name for other weights or settings), and what segments.

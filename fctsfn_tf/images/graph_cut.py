@@ -38,7 +38,7 @@ class GraphCutParameters:
 
     Smoothness, floor and click radius are the best row of `scripts/tune_graph_cut.py` for the
     compact preset on 60 objects of the validation part of VOC 2012 train (docs/results.md), never
-    on a test set. The rest was not searched.
+    on a test set; a preset may have a smoothness of its own. The rest was not searched.
 
     Attributes:
         smoothness: λ, the cost of a contour between two adjacent pixels of equal colour, in nats:

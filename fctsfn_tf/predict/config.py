@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fctsfn_tf.clicks.click_maps import CLICK_ENCODINGS, DISKS_AND_PREVIOUS, DISTANCES
 from fctsfn_tf.errors import InputError
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class PredictorConfig:
         threshold: a pixel belongs to the mask where its probability is above this, in [0, 1).
         graph_cut: True to cut the mask with `graph_cut.graph_cut` instead of the threshold
             (paper §4.1).
+        graph_cut_smoothness: of a cut of this network's probability, whoever asks for it; see
+            `GraphCutParameters.smoothness`. `scripts/tune_graph_cut.py` finds it.
         zoom_in: True to look at the object alone, at a finer resolution, once it is roughly known.
         zoom_expansion: side of the zoom-in box as a multiple of the object's bounding box.
         zoom_min_size: least side of a zoom-in box, in pixels of the photograph.
@@ -68,6 +71,7 @@ class PredictorConfig:
     enlarge: bool = True
     look_closer: int = 0
     keep_far: bool = False
+    graph_cut_smoothness: float = DEFAULT_PARAMETERS.smoothness
 
     def __post_init__(self) -> None:
         if self.click_encoding not in CLICK_ENCODINGS:
@@ -88,6 +92,12 @@ class PredictorConfig:
         _check_range("zoom_min_gain", self.zoom_min_gain, 1, 100)
         _check_range("look_again", self.look_again, 0, 5, whole=True)
         _check_range("look_closer", self.look_closer, 0, 10, whole=True)
+        _check_range("graph_cut_smoothness", self.graph_cut_smoothness, 0, 100)
+
+    @property
+    def graph_cut_parameters(self) -> GraphCutParameters:
+        """What a cut of this network's probability is made with."""
+        return replace(DEFAULT_PARAMETERS, smoothness=self.graph_cut_smoothness)
 
 
 def _check_range(name: str, value: float, least: float, most: float, whole: bool = False) -> None:
@@ -107,7 +117,12 @@ def _check_range(name: str, value: float, least: float, most: float, whole: bool
 # Longer side up to which the paper's networks see a photograph at its own size, in pixels: every
 # photograph of the paper's data sets. Larger ones are shrunk to it, so that memory is bounded.
 OWN_SIZE_LIMIT = 640
-# How the paper's networks see photographs and clicks.
+# How the paper's networks see photographs and clicks. Their smoothness is the best row of
+# `scripts/tune_graph_cut.py` for a trained FCTSFN (docs/results.md).
 PAPER_CONFIG = PredictorConfig(
-    click_encoding=DISTANCES, working_size=OWN_SIZE_LIMIT, enlarge=False, zoom_in=False
+    click_encoding=DISTANCES,
+    working_size=OWN_SIZE_LIMIT,
+    enlarge=False,
+    zoom_in=False,
+    graph_cut_smoothness=4.0,
 )

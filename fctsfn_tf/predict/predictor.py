@@ -593,7 +593,7 @@ def _mask_of(
 ) -> np.ndarray:
     """The mask, (H, W) bool; both ways of making it keep the clicked pixels' side."""
     if clicks and config.graph_cut:
-        return graph_cut(probability, photograph.pixels, clicks)
+        return graph_cut(probability, photograph.pixels, clicks, config.graph_cut_parameters)
     return probability > config.threshold
 
 

@@ -235,7 +235,12 @@ def _config_for(
         return PredictorConfig(**known)
     config = predictor_config(recipe.input)
     if isinstance(recipe, PracticalRecipe):
-        return replace(config, working_size=recipe.working_size, zoom_in=False)
+        return replace(
+            config,
+            working_size=recipe.working_size,
+            zoom_in=False,
+            graph_cut_smoothness=PAPER_CONFIG.graph_cut_smoothness,
+        )
     return config
 
 

@@ -1,7 +1,7 @@
 """`fctsfn evaluate`, and what joins and compares its results."""
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from fctsfn_tf.evaluation.result_files import read_results, write_results
 from fctsfn_tf.evaluation.results import ObjectResult, Results
 from fctsfn_tf.evaluation.segmenters import Segmenter
 from fctsfn_tf.evaluation.shards import Shard
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS
 from fctsfn_tf.predict import preset_engine
 
 HEIGHT, WIDTH = 40, 60
@@ -149,6 +150,16 @@ def test_evaluate_a_classical_method_needs_no_network(monkeypatch, evaluations):
     ritm, paper = PROTOCOLS["ritm"], PROTOCOLS["paper"]
     assert [call[1] for call in evaluations] == [Segmenter("gsc")] * 3
     assert [call[2] for call in evaluations] == [ritm, Protocol("paper"), paper]
+
+
+def test_a_protocol_cuts_as_the_preset_says(monkeypatch, light, evaluations):
+    cut = replace(DEFAULT_PARAMETERS, smoothness=3.0)
+    monkeypatch.setattr(Segmenter, "graph_cut", cut)
+    for options in ("--protocol paper", "--graph-cut", "--protocol paper --no-graph-cut"):
+        assert cli.main(["evaluate", "--data", "d", "--model", "x", *options.split()]) == 0
+    ritm, paper = PROTOCOLS["ritm"], PROTOCOLS["paper"]
+    expected = [replace(paper, graph_cut=cut), replace(ritm, graph_cut=cut), Protocol("paper")]
+    assert [call[2] for call in evaluations] == expected
 
 
 def test_names_in_the_help_are_those_that_exist():

@@ -12,6 +12,7 @@ from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.baselines import BASELINES
 from fctsfn_tf.evaluation.segmenters import FlippedSegment, PredictorSegment, Segmenter
+from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS
 from fctsfn_tf.predict.config import PredictorConfig
 
 IMAGE = np.zeros((6, 14, 3), np.uint8)
@@ -85,6 +86,13 @@ def test_a_preset_by_name(made):
     # The protocol cuts, not the preset.
     assert made[0].settings[1] == PredictorConfig(graph_cut=False)
     assert pickle.loads(pickle.dumps(Segmenter("x", True))) == Segmenter("x", True)
+
+
+def test_a_preset_says_how_smooth_its_cut_is(monkeypatch):
+    config = PredictorConfig(graph_cut_smoothness=3.0)
+    monkeypatch.setattr("fctsfn_tf.evaluation.segmenters.preset_config", lambda preset: config)
+    assert Segmenter("some/preset").graph_cut == replace(DEFAULT_PARAMETERS, smoothness=3.0)
+    assert Segmenter("gsc").graph_cut == DEFAULT_PARAMETERS
 
 
 def test_zoom_in_and_flip_are_switches_and_stand_in_the_name(made):

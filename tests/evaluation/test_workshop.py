@@ -9,7 +9,9 @@ from fctsfn_tf.evaluation.paper import workshop as workshop_module
 from fctsfn_tf.evaluation.paper.paper_tables import table
 from fctsfn_tf.evaluation.paper.workshop import results_of
 from fctsfn_tf.evaluation.result_files import read_results
+from fctsfn_tf.evaluation.segmenters import Segmenter
 from fctsfn_tf.evaluation.shards import Shard
+from fctsfn_tf.images.graph_cut import GraphCutParameters
 
 
 def test_what_is_missing_is_evaluated_once_where_the_data_is(workshop, data, monkeypatch):
@@ -26,6 +28,24 @@ def test_what_is_missing_is_evaluated_once_where_the_data_is(workshop, data, mon
     for name, method in (("berkeley", "GC"), ("grabcut", "FCTSFN")):
         with pytest.raises(InputError, match=r"no data in --data|no trained weights"):
             results_of(shop, name, method)
+
+
+def test_a_network_is_cut_as_its_preset_says_and_a_classical_method_is_not(
+    workshop, data, monkeypatch
+):
+    cut = GraphCutParameters(smoothness=3.0)
+    monkeypatch.setattr(Segmenter, "graph_cut", cut)
+    protocols = []
+    monkeypatch.setattr(
+        workshop_module,
+        "evaluate_dataset",
+        lambda dataset, segmenter, protocol, **_: protocols.append(protocol),
+    )
+    shop = replace(workshop, data=data, presets={"FCTSFN": "x"})
+    for method in ("FCTSFN", "GC"):
+        results_of(shop, "grabcut", method)
+    results_of(replace(shop, protocol="ritm"), "grabcut", "FCTSFN")
+    assert [protocol.graph_cut for protocol in protocols] == [cut, None, None]
 
 
 def test_shards_are_joined_when_all_are_there(workshop, data):

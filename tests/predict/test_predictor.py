@@ -172,6 +172,10 @@ def test_graph_cut_makes_the_mask():
     prediction = predictor_on(image, config=replace(EXACT, graph_cut=True)).predict(POINTS, LABELS)
     clicks = clicks_from_points(POINTS, LABELS, *SIZE)
     np.testing.assert_array_equal(prediction.mask, graph_cut(prediction.probability, image, clicks))
+    smooth = replace(EXACT, graph_cut=True, graph_cut_smoothness=50.0)
+    assert (
+        predictor_on(image, config=smooth).predict(POINTS, LABELS).mask != prediction.mask
+    ).any()
     assert (prediction.mask != (prediction.probability > 0.5)).any()
     assert_clicks_on_their_side(prediction, POINTS, LABELS)
 
@@ -182,7 +186,7 @@ def test_graph_cut_makes_the_mask():
 def test_the_mask_is_made_when_it_is_asked_for(monkeypatch):
     made = []
 
-    def cut(probability, image, clicks):
+    def cut(probability, image, clicks, parameters):
         made.append(len(clicks))
         return probability > 0.6
 

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from fctsfn_tf.clicks.click_maps import DISTANCES
 from fctsfn_tf.data.layouts import open_dataset
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.networks.fctsfn import FCTSFN, MSRN_PREFIXES, SSFCN, TSLFN, freeze_tslfn
 from fctsfn_tf.networks.weight_files import load_variables
-from fctsfn_tf.predict.config import PAPER_CONFIG, PredictorConfig
+from fctsfn_tf.predict.config import PAPER_CONFIG
 from fctsfn_tf.predict.predictor import Prediction
 from fctsfn_tf.predict.presets import load_preset
 from fctsfn_tf.training import paper_stages
@@ -43,7 +42,7 @@ from fctsfn_tf.training.trained_preset import PRESET_NAME
 
 ALPHA = 1 / 64
 SCHEDULE = Schedule(steps=6, validate_every=3, patience=None, checkpoint_every=2)
-PREDICTOR = PredictorConfig(click_encoding=DISTANCES, working_size=96, zoom_in=False)
+PREDICTOR = replace(PAPER_CONFIG, working_size=96, enlarge=True)
 
 
 def small(recipe, **changes):
@@ -236,6 +235,7 @@ def test_the_practical_recipe_trains_what_each_stage_is_for(practical):
     refined, _ = load_preset(directory / "refined" / PRESET_NAME)
     assert network.get_layer("fc7").filters == round(256 * ALPHA)
     assert (config.working_size, config.zoom_in, config.enlarge) == (96, False, True)
+    assert config.graph_cut_smoothness == PAPER_CONFIG.graph_cut_smoothness
     before, after = arrays(coarse), arrays(refined)
     before = {last_two(path): array for path, array in before.items()}
     after = {last_two(path): array for path, array in after.items()}

@@ -148,9 +148,10 @@ def _partly(path: Path) -> str:
 
 def _protocol(workshop: Workshop, segmenter: Segmenter, choice: str | None) -> Protocol:
     protocol = replace(PROTOCOLS[workshop.protocol], until=workshop.until)
-    if segmenter.is_classical:
-        # They cut by themselves, or were published without a cut.
-        protocol = replace(protocol, graph_cut=None)
+    if protocol.graph_cut is not None:
+        # The classical methods cut by themselves, or were published without a cut.
+        cut = None if segmenter.is_classical else segmenter.graph_cut
+        protocol = replace(protocol, graph_cut=cut)
     if choice is not None:
         most = max(DECIDABILITY_CLICKS)
         protocol = replace(
