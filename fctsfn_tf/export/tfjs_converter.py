@@ -20,7 +20,7 @@ import numpy as np
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.files import printable, sha256_of
-from fctsfn_tf.networks.quantization import on_grid
+from fctsfn_tf.networks.quantization import are_halves, on_grid
 
 LOCK = Path(__file__).parent / "tfjs_converter.txt"
 # TensorFlow 2.19 and its decision forests have wheels for these; the lock was made with the first.
@@ -203,18 +203,17 @@ def pack_kernels(model: dict[str, Any], folder: Path) -> None:
     and its binary files.
 
     The converter's own quantization chooses steps that keep no kernel on the grid on which
-    `quantization.quantize` has put it.
+    `quantization.quantize` has put it. A kernel that it has made of float16 numbers stays one.
     """
     parts = []
     for entry, stored in _stored_weights(model, folder):
         if entry["name"].endswith(f"/{CONVOLUTION_KERNEL}"):
-            stored, step, least = on_grid(stored)
-            entry["quantization"] = {
-                "dtype": "uint8",
-                "scale": step,
-                "min": least,
-                "original_dtype": "float32",
-            }
+            entry["quantization"] = {"dtype": "float16", "original_dtype": "float32"}
+            if are_halves(stored):
+                stored = stored.astype(np.float16)
+            else:
+                stored, step, least = on_grid(stored)
+                entry["quantization"] |= {"dtype": "uint8", "scale": step, "min": least}
         parts.append(stored.tobytes())
     groups = model["weightsManifest"]
     for name in (name for group in groups for name in group["paths"]):

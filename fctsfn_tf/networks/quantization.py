@@ -6,8 +6,9 @@ the page another network than Python has. So the rounding happens once, before a
 1. BatchNorm's factors go into the kernels, as `folding` does it for an export, and BatchNorm is
    left with a factor of one. It stays a BatchNorm, with the statistics of what it now reads, so
    that the network can be trained on.
-2. Every kernel of an ordinary convolution becomes k · s with whole numbers k that span at most 255,
-   and depthwise kernels become float16 numbers.
+2. Every kernel of an ordinary convolution becomes k · s with whole numbers k that span at most 255.
+   Depthwise kernels and those of the MSRN's refining layers, whose filters differ too much in size
+   for one step, become float16 numbers.
 
 The step s of a kernel has three significant bits, so that k · s is a float16 number: a preset
 stores it exactly at two bytes a weight, which compress to about one.
@@ -21,6 +22,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from fctsfn_tf.networks.fctsfn import REFINING_KERNELS
 from fctsfn_tf.networks.folding import CONVOLUTIONS, carried_norms, factor_and_offset, scaled
 
 LEVELS = 256
@@ -29,6 +31,10 @@ MANTISSAS = (4, 5, 6, 7)
 # A kernel is on a grid where all of it is this near to whole numbers of steps; folding again
 # multiplies by a quotient that is one but for float32's rounding.
 ON_GRID = 1e-3
+# A kernel holds float16 numbers where all of it is this near to them, relative to their size; the
+# numbers themselves lie hundreds of times farther apart.
+IS_HALF = 2e-6
+REFINING_LAYERS = {f"refine{number}" for number in range(1, 1 + len(REFINING_KERNELS))}
 
 
 def quantize(model: keras.Model) -> None:
@@ -48,12 +54,28 @@ def quantize(model: keras.Model) -> None:
             between.beta.assign(ops.convert_to_numpy(between.beta) * factor)
         _set_factor_to_one(norm, factor)
     for layer in model.layers:
-        if isinstance(layer, layers.DepthwiseConv2D):
+        if isinstance(layer, layers.DepthwiseConv2D) or layer.name in REFINING_LAYERS:
             kernel = ops.convert_to_numpy(layer.kernel)
             layer.kernel.assign(kernel.astype(np.float16).astype(np.float32))
         elif isinstance(layer, CONVOLUTIONS):
             codes, step, least = on_grid(ops.convert_to_numpy(layer.kernel))
             layer.kernel.assign(codes * np.float32(step) + np.float32(least))
+
+
+def are_halves(values: np.ndarray) -> bool:
+    """Whether these are float16 numbers that lie on no grid: a byte would not hold them.
+
+    Args:
+        values: (…) float32, finite.
+    """
+    with np.errstate(over="ignore"):
+        halves = values.astype(np.float16).astype(np.float32)
+    if not np.isfinite(halves).all():  # too large for a float16 number
+        return False
+    if (np.abs(values - halves) > IS_HALF * np.abs(halves)).any():
+        return False
+    codes, step, least = on_grid(values)
+    return np.abs(codes * step + least - values).max() > ON_GRID * step
 
 
 def on_grid(values: np.ndarray) -> tuple[np.ndarray, float, float]:

@@ -482,6 +482,10 @@ def test_what_uint8_stores_how(tmp_path):
     inputs = keras.Input((None, None, 3), batch_size=1, name="image")
     x = keras.layers.Conv2D(8, 3, padding="same", bias_initializer="normal", name="conv")(inputs)
     x = keras.layers.DepthwiseConv2D(3, bias_initializer="normal", name="depthwise")(x)
+    halves = keras.layers.Conv2D(5, 3, bias_initializer="normal", name="halves")
+    x = halves(x)
+    kernel = keras.ops.convert_to_numpy(halves.kernel)
+    halves.kernel.assign(kernel.astype(np.float16).astype(np.float32))
     model = keras.Model({"image": inputs}, {"b": x, "a": keras.layers.ReLU()(inputs + 0.1)})
     model.export(tmp_path / "saved_model", format="tf_saved_model", verbose=False)
     tfjs_converter.convert(tmp_path / "saved_model", tmp_path / "tfjs", ["b", "a"], "uint8")
@@ -498,11 +502,13 @@ def test_what_uint8_stores_how(tmp_path):
     assert stored == {
         (3, 3, 3, 8): "uint8",
         (3, 3, 8, 1): "float16",
+        (3, 3, 8, 5): "float16",
         (8,): "float32",
+        (5,): "float32",
         (): "float32",
     }
     weights = tfjs_converter.read_weights(path)
-    for layer in (model.get_layer("conv"), model.get_layer("depthwise")):
+    for layer in (model.get_layer("conv"), model.get_layer("depthwise"), halves):
         for variable in layer.weights:
             [read] = [
                 array

@@ -6,8 +6,9 @@ import pytest
 from keras import layers
 
 from fctsfn_tf.networks.compact import compact_network
+from fctsfn_tf.networks.fctsfn import FCTSFN
 from fctsfn_tf.networks.folding import carried_norms, fold, scaled
-from fctsfn_tf.networks.quantization import on_grid, quantize
+from fctsfn_tf.networks.quantization import are_halves, on_grid, quantize
 from fctsfn_tf.predict.presets import load_preset
 
 
@@ -133,3 +134,39 @@ def test_the_shipped_preset_is_found_again_behind_other_factors_of_batch_norm():
     np.testing.assert_allclose(answer(other), answer(preset), atol=1e-3)
     for one, expected in zip(other.weights, preset.weights, strict=True):
         np.testing.assert_allclose(one, expected, rtol=1e-4, atol=1e-5, err_msg=one.path)
+
+
+def test_refining_layers_of_the_paper_s_network_become_float16_numbers():
+    keras.utils.set_random_seed(0)
+    network = FCTSFN(alpha=1 / 8, fc_filters=64)
+    rng = np.random.default_rng(6)
+    for layer in network.layers:
+        if layer.name.startswith("score_") and layer.weights and not layer.name.endswith("bn"):
+            layer.kernel.assign(rng.normal(0, 0.05, layer.kernel.shape))
+        if layer.name.startswith("refine") and layer.name.endswith("_bn"):
+            # Filters of very different size once BatchNorm's factors are in the kernels.
+            norm = layer.get_weights()
+            layer.set_weights([*norm[:3], rng.choice([0.001, 100.0], norm[3].shape)])
+    inputs = [rng.uniform(0, 255, (1, 64, 96, n)).astype("f4") for n in (3, 2)]
+    expected = keras.ops.convert_to_numpy(network(inputs))
+    quantize(network)
+    kernels = {
+        layer.name: keras.ops.convert_to_numpy(layer.kernel)
+        for layer in network.layers
+        if isinstance(layer, layers.Conv2D)
+    }
+    refining = {f"refine{number}" for number in range(1, 6)}
+    assert {name for name, kernel in kernels.items() if are_halves(kernel)} == refining
+    found = keras.ops.convert_to_numpy(network(inputs))
+    assert np.abs(found - expected).mean() < 0.05 * expected.std()
+
+
+def test_halves_are_known_behind_the_rounding_of_float32():
+    rng = np.random.default_rng(7)
+    values = rng.normal(size=(3, 3, 4, 5)).astype("f4")
+    halves = values.astype("f2").astype("f4")
+    assert are_halves(halves)
+    assert are_halves(halves * np.float32(1 + 1e-6))
+    assert not are_halves(values)
+    assert not are_halves(restored(*on_grid(values)))
+    assert not are_halves(np.float32([1e6, 1.0]))
