@@ -25,6 +25,7 @@ class Difference:
         first, second: the means.
         low, high: the 95 % paired bootstrap interval of second − first.
         is_better_lower: whether a smaller number is the better one.
+        is_share: whether it is a share, to be shown in percent.
     """
 
     measure: str
@@ -33,6 +34,7 @@ class Difference:
     low: float
     high: float
     is_better_lower: bool
+    is_share: bool
 
     @property
     def verdict(self) -> str:
@@ -72,30 +74,45 @@ def paired(first: Results, second: Results) -> tuple[Results, Results]:
 
 
 def differences(first: Results, second: Results) -> list[Difference]:
-    """Every measure that both evaluations have; see `paired`."""
+    """Every measure that both evaluations have; see `paired`.
+
+    The decidability index counts over the objects for which both are finite.
+    """
     first, second = paired(first, second)
     found = []
     for target in first.targets:
         if target in second.targets:
             values = first.clicks_to(target), second.clicks_to(target)
             found.append(_difference(f"clicks to {target:.0%}", *values, is_better_lower=True))
-    shortest = min(len(result.ious) for results in (first, second) for result in results.objects)
+    objects = (*first.objects, *second.objects)
     for number in COMPARED_CLICKS:
-        if number <= shortest:
+        when = f"after {number} click{'s' if number > 1 else ''}"
+        if number <= min(len(result.ious) for result in objects):
             values = first.ious_after(number), second.ious_after(number)
-            name = f"IoU after {number} click{'s' if number > 1 else ''}"
-            found.append(_difference(name, *values, is_better_lower=False))
+            found.append(_difference(f"IoU {when}", *values, is_share=True))
+        if number <= min(len(result.decidability) for result in objects):
+            indices = [
+                [result.decidability[number - 1] for result in results.objects]
+                for results in (first, second)
+            ]
+            kept = np.isfinite(indices).all(axis=0)
+            if kept.any():
+                values = np.array(indices)[:, kept].tolist()
+                found.append(_difference(f"decidability index {when}", *values))
     return found
 
 
 def _difference(
-    measure: str, first: list[float], second: list[float], is_better_lower: bool
+    measure: str,
+    first: list[float],
+    second: list[float],
+    is_better_lower: bool = False,
+    is_share: bool = False,
 ) -> Difference:
     change = np.subtract(second, first, dtype=np.float64)
     low, high = bootstrap_interval(change, np.random.default_rng(0))
-    return Difference(
-        measure, statistics.fmean(first), statistics.fmean(second), low, high, is_better_lower
-    )
+    means = statistics.fmean(first), statistics.fmean(second)
+    return Difference(measure, *means, low, high, is_better_lower, is_share)
 
 
 def comparison_table(first: Results, second: Results) -> str:
@@ -116,8 +133,7 @@ def comparison_table(first: Results, second: Results) -> str:
         "|---|---|---|---|---|---|",
     ]
     for change in differences(first, second):
-        scale, form = (1, ".2f") if change.is_better_lower else (100, ".1f")
-        unit = "" if change.is_better_lower else " %"
+        scale, form, unit = (100, ".1f", " %") if change.is_share else (1, ".2f", "")
         first_mean, second_mean = change.first * scale, change.second * scale
         lines.append(
             f"| {change.measure} | {first_mean:{form}}{unit} | {second_mean:{form}}{unit} "

@@ -117,8 +117,8 @@ def _check_range(name: str, value: float, least: float, most: float, whole: bool
 # Longer side up to which the paper's networks see a photograph at its own size, in pixels: every
 # photograph of the paper's data sets. Larger ones are shrunk to it, so that memory is bounded.
 OWN_SIZE_LIMIT = 640
-# How the paper's networks see photographs and clicks. Their smoothness is the best row of
-# `scripts/tune_graph_cut.py` for a trained FCTSFN (docs/results.md).
+# How the paper's networks see photographs and clicks. The smoothness was chosen on photographs that
+# their training had held out (docs/results.md).
 PAPER_CONFIG = PredictorConfig(
     click_encoding=DISTANCES,
     working_size=OWN_SIZE_LIMIT,

@@ -61,6 +61,24 @@ def test_measures_that_one_of_them_lacks_are_left_out():
     ]
 
 
+def test_decidability_counts_over_objects_whose_indices_are_finite():
+    first, second = (
+        Results(
+            run_of(max_clicks=1),
+            tuple(
+                ObjectResult(name, ious=(0.4,), decidability=(index,))
+                for name, index in zip("abc", indices, strict=True)
+            ),
+        )
+        for indices in ((1.0, 2.0, np.inf), (3.0, 5.0, 4.0))
+    )
+    found = {change.measure: change for change in differences(first, second)}
+    change = found["decidability index after 1 click"]
+    assert (change.first, change.second, change.verdict) == (1.5, 4.0, "b is better")
+    text = comparison_table(first, second)
+    assert "| decidability index after 1 click | 1.50 | 4.00 | +2.50 | +2.00 … +3.00 |" in text
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [
