@@ -17,9 +17,9 @@ def test_one_graph_cut_for_an_object_of_many_clicks(tmp_path, monkeypatch):
     pytest.importorskip("maxflow", reason="PyMaxflow is not installed")
     cuts, cut = [], predictor_module.graph_cut
 
-    def counted(probability, image, clicks):
+    def counted(probability, image, clicks, parameters):
         cuts.append(len(clicks))
-        return cut(probability, image, clicks)
+        return cut(probability, image, clicks, parameters)
 
     monkeypatch.setattr(predictor_module, "graph_cut", counted)
     image = np.full((64, 96, 3), 40, np.uint8)
