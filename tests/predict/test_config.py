@@ -16,6 +16,7 @@ from fctsfn_tf.predict.config import PredictorConfig
         {"zoom_min_size": True},
         {"zoom_in": 1},
         {"graph_cut": "no"},
+        {"graph_cut_smoothness": -0.1},
     ],
 )
 def test_settings_out_of_range(setting):
