@@ -28,7 +28,7 @@ from fctsfn_tf.predict.predictor import Predictor
 
 HEIGHT, WIDTH = 48, 80
 NOISE_BYTES = 3 * HEIGHT * WIDTH + 1000  # at most, of a file of noise
-CONFIG = PredictorConfig(working_size=96, zoom_in=False)
+CONFIG = PredictorConfig(working_size=96, zoom_in=False, graph_cut_smoothness=20.0)
 LIMITS = Limits(clicks=5, objects=2, photograph_pixels=HEIGHT * WIDTH)
 
 
@@ -154,9 +154,10 @@ def test_threshold_and_graph_cut_make_the_mask_anew(session, networks, photograp
     assert session.mask.sum() < before.sum()
     session.set_rule(0.7, True)
     clicks = bare(networks, photograph, CLICKS).clicks
-    np.testing.assert_array_equal(
-        session.mask, graph_cut(probability, read_image(photograph), clicks)
-    )
+    image = read_image(photograph)
+    expected = graph_cut(probability, image, clicks, CONFIG.graph_cut_parameters)
+    np.testing.assert_array_equal(session.mask, expected)
+    assert (session.mask != graph_cut(probability, image, clicks)).any()
     assert (session.mask != before).any()
 
 

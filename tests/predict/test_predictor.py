@@ -173,9 +173,8 @@ def test_graph_cut_makes_the_mask():
     clicks = clicks_from_points(POINTS, LABELS, *SIZE)
     np.testing.assert_array_equal(prediction.mask, graph_cut(prediction.probability, image, clicks))
     smooth = replace(EXACT, graph_cut=True, graph_cut_smoothness=50.0)
-    assert (
-        predictor_on(image, config=smooth).predict(POINTS, LABELS).mask != prediction.mask
-    ).any()
+    smooth_mask = predictor_on(image, config=smooth).predict(POINTS, LABELS).mask
+    assert (smooth_mask != prediction.mask).any()
     assert (prediction.mask != (prediction.probability > 0.5)).any()
     assert_clicks_on_their_side(prediction, POINTS, LABELS)
 
