@@ -3,8 +3,8 @@
     python scripts/plot_training.py runs/paper/tslfn_32s runs/paper/tslfn_16s --output curves.png
 
 Each RUN is the directory of a stage with its log.jsonl (`fctsfn train` names them). Stages of one
-name in several runs go by "run/stage". The CSV lies beside the PNG: run, step, and the numbers of
-the log, one row a line of it. Needs Matplotlib.
+name go by "run/stage", and where that is one name, too, by more of their directories. The CSV lies
+beside the PNG: run, step, and the numbers of the log, one row a line of it. Needs Matplotlib.
 """
 
 from __future__ import annotations
@@ -55,11 +55,19 @@ def main() -> int:
 
 
 def titles(runs: list[Path]) -> list[str]:
-    """The stages' names, with those of their runs before them where two are alike."""
-    names = [run.resolve().name for run in runs]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{run.resolve().parent.name}/{name}" for run, name in zip(runs, names, strict=True)]
+    """The stages' names, with as many directories before them as tell them apart.
+
+    Raises:
+        InputError: One run is named twice.
+    """
+    parts = [run.resolve().parts for run in runs]
+    if len(set(parts)) < len(parts):
+        raise InputError("Each RUN must be named once; one of them is named twice.")
+    count, names = 1, [part[-1] for part in parts]
+    while len(set(names)) < len(names):
+        count += 1
+        names = ["/".join(part[-count:]) for part in parts]
+    return names
 
 
 def as_csv(logs: dict[str, Lines]) -> bytes:
