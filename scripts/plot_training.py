@@ -63,11 +63,10 @@ def titles(runs: list[Path]) -> list[str]:
     parts = [run.resolve().parts for run in runs]
     if len(set(parts)) < len(parts):
         raise InputError("Each RUN must be named once; one of them is named twice.")
-    count, names = 1, [part[-1] for part in parts]
-    while len(set(names)) < len(names):
+    count = 1
+    while len({part[-count:] for part in parts}) < len(parts):
         count += 1
-        names = ["/".join(part[-count:]) for part in parts]
-    return names
+    return ["/".join(part[-count:]) for part in parts]
 
 
 def as_csv(logs: dict[str, Lines]) -> bytes:
