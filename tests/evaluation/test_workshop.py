@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from made_up_paper import CURVE, results
 
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.paper import workshop as workshop_module
 from fctsfn_tf.evaluation.paper.paper_tables import table
 from fctsfn_tf.evaluation.paper.workshop import results_of
-from fctsfn_tf.evaluation.result_files import read_results
+from fctsfn_tf.evaluation.result_files import read_results, write_results
 from fctsfn_tf.evaluation.segmenters import Segmenter
 from fctsfn_tf.evaluation.shards import Shard
 from fctsfn_tf.images.graph_cut import GraphCutParameters
+from fctsfn_tf.predict.preset_files import weights_digest
 
 
 def test_what_is_missing_is_evaluated_once_where_the_data_is(workshop, data, monkeypatch):
@@ -68,3 +70,17 @@ def test_results_that_are_there_need_no_weights(workshop, data):
     assert results_of(workshop, "grabcut", "FCTSFN") == read_results(path)
     assert "FCTSFN on Pascal" in table(workshop, 2)
     assert "FCTSFN on GrabCut" not in table(workshop, 2)
+
+
+def test_results_of_other_weights_are_not_shown_for_a_preset(workshop):
+    shop = replace(workshop, presets={"FCTSFN": "compact"})
+    path = workshop.results / "grabcut_FCTSFN_paper.json"
+    write_results(results("FCTSFN@0123456789ab, no zoom-in", CURVE), path)
+    reason = "holds results of FCTSFN@0123456789ab, not of the preset compact@"
+    with pytest.raises(InputError, match=reason):
+        results_of(shop, "grabcut", "FCTSFN")
+    assert reason in table(shop, 2)
+    assert results_of(workshop, "grabcut", "FCTSFN").objects
+    path.unlink()
+    write_results(results(f"moved@{weights_digest('compact')[:12]}, zoom-in", CURVE), path)
+    assert results_of(shop, "grabcut", "FCTSFN").objects

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from fctsfn_tf.evaluation.paper.reported import (
     METHODS,
     TABLES,
 )
-from fctsfn_tf.evaluation.paper.workshop import Workshop
+from fctsfn_tf.evaluation.paper.workshop import Workshop, protocol_of
 from fctsfn_tf.evaluation.plots import Panel, Picture, curves, sheet
-from fctsfn_tf.evaluation.protocol import PROTOCOLS
+from fctsfn_tf.evaluation.protocol import Protocol
 from fctsfn_tf.evaluation.segmenters import Segment
 from fctsfn_tf.evaluation.summary import summarise
 
@@ -74,18 +74,38 @@ def _curves(workshop: Workshop, number: int) -> tuple[bytes, str]:
     return curves(title, panels), "\n".join(missing_lines(found))
 
 
+@dataclass(frozen=True)
+class _Method:
+    """What segments in Figs. 7 and 8, and how: the protocol's cut, and `EXAMPLE_CLICKS` at most."""
+
+    segment: Segment
+    protocol: Protocol
+
+    def clicks(self, sample: Sample) -> tuple[Click, ...]:
+        """The robot user's."""
+        return evaluate_object(self.segment, sample, self.protocol).clicks
+
+    def masks(self, sample: Sample, clicks: Sequence[Click]) -> list[np.ndarray]:
+        """The mask after each of the clicks."""
+        probability, masks = None, []
+        for number in range(1, len(clicks) + 1):
+            so_far = tuple(clicks[:number])
+            probability = self.segment(sample.image, so_far, probability)
+            masks.append(self.protocol.mask_of(probability, sample.image, so_far))
+        return masks
+
+
 def _methods_side_by_side(workshop: Workshop) -> tuple[bytes, str]:
     methods = columns_of(workshop, METHODS)
     built, missing = _built(workshop, methods)
     clicked = next((name for name in reversed(methods) if name in built), None)
     rows = []
     for sample in _examples(workshop):
-        protocol = replace(PROTOCOLS[workshop.protocol], graph_cut=None, max_clicks=EXAMPLE_CLICKS)
-        clicks = evaluate_object(built[clicked], sample, protocol).clicks if clicked else ()
+        clicks = built[clicked].clicks(sample) if clicked else ()
         row = [Picture("clicks", sample.image, clicks)]
-        for method, segment in built.items():
-            mask = _masks(segment, sample, clicks, protocol.threshold)[-1]
-            title = f"{method} {iou(mask, sample.gt_mask, sample.ignore):.0%}"
+        for name, method in built.items():
+            mask = method.masks(sample, clicks)[-1]
+            title = f"{name} {iou(mask, sample.gt_mask, sample.ignore):.0%}"
             row.append(Picture(title, sample.image, (), mask))
         rows.append([*row, Picture("true mask", sample.image, (), sample.gt_mask)])
     said = f"Clicks: the robot user's for {clicked}, {EXAMPLE_CLICKS} at most.\n"
@@ -93,16 +113,19 @@ def _methods_side_by_side(workshop: Workshop) -> tuple[bytes, str]:
 
 
 def _click_by_click(workshop: Workshop) -> tuple[bytes, str]:
-    methods = [*workshop.presets, *workshop.shipped]
-    built, missing = _built(workshop, methods[:1])
-    if not built:
+    networks = [*workshop.presets, *workshop.shipped]
+    if not networks:
         raise InputError(f"Fig. {EXAMPLES_OF_CLICKS} needs a network. Received none.")
-    (segment,) = built.values()
+    # The paper shows FCTSFN.
+    network = next((name for name in networks if name == METHODS[-1]), networks[0])
+    built, missing = _built(workshop, [network])
+    if not built:
+        raise InputError(f"Fig. {EXAMPLES_OF_CLICKS} needs a network. {missing[0][2:]}")
+    method = built[network]
     rows = []
     for sample in _examples(workshop):
-        protocol = replace(PROTOCOLS[workshop.protocol], graph_cut=None, max_clicks=EXAMPLE_CLICKS)
-        clicks = evaluate_object(segment, sample, protocol).clicks
-        masks = _masks(segment, sample, clicks, protocol.threshold)
+        clicks = method.clicks(sample)
+        masks = method.masks(sample, clicks)
         # An object that is right before its last click keeps its last mask.
         masks += masks[-1:] * (EXAMPLE_CLICKS - len(masks))
         rows.append(
@@ -116,21 +139,23 @@ def _click_by_click(workshop: Workshop) -> tuple[bytes, str]:
                 for number, mask in enumerate(masks, 1)
             ]
         )
-    return sheet(rows), "\n".join(missing)
+    return sheet(rows), f"Network: {network}."
 
 
-def _built(workshop: Workshop, methods: Sequence[str]) -> tuple[dict[str, Segment], list[str]]:
-    """What segments, by method, and a line for each method that is missing."""
+def _built(workshop: Workshop, names: Sequence[str]) -> tuple[dict[str, _Method], list[str]]:
+    """What segments, by name, and a line for each that is missing."""
     built, missing = {}, []
-    for method in methods:
-        segmenter = workshop.segmenter_of(method)
+    for name in names:
+        segmenter = workshop.segmenter_of(name)
         if segmenter is None:
-            missing.append(f"- {method}: no trained weights")
+            missing.append(f"- {name}: no trained weights")
             continue
         try:
-            built[method] = segmenter.build()[1]
+            protocol = protocol_of(workshop, segmenter)
+            protocol = replace(protocol, until=None, max_clicks=EXAMPLE_CLICKS)
+            built[name] = _Method(segmenter.build()[1], protocol)
         except InputError as error:
-            missing.append(f"- {method}: {error}")
+            missing.append(f"- {name}: {error}")
     return built, missing
 
 
@@ -146,14 +171,3 @@ def _examples(workshop: Workshop) -> list[Sample]:
             kept = images[:: max(1, len(images) // EXAMPLES)][:EXAMPLES]
             return [next(iter(image.samples())) for image in kept]
     raise InputError("Examples need a data set. Name its folder with --data. Received none.")
-
-
-def _masks(
-    segment: Segment, sample: Sample, clicks: Sequence[Click], threshold: float
-) -> list[np.ndarray]:
-    """The mask after each of the clicks."""
-    probability, masks = None, []
-    for number in range(1, len(clicks) + 1):
-        probability = segment(sample.image, tuple(clicks[:number]), probability)
-        masks.append(probability > threshold)
-    return masks

@@ -19,6 +19,7 @@ from fctsfn_tf.evaluation.results import Results
 from fctsfn_tf.evaluation.runner import evaluate_dataset
 from fctsfn_tf.evaluation.segmenters import Segmenter
 from fctsfn_tf.evaluation.shards import Shard, merge
+from fctsfn_tf.predict.preset_files import weights_digest
 
 # The paper's names of the classical methods; OpenCV's stands beside them.
 CLASSICAL = {"GC": "gc", "GM": "gm", "RW": "rw", "ESC": "esc", "GSC": "gsc"}
@@ -86,16 +87,18 @@ def results_of(workshop: Workshop, name: str, method: str, choice: str | None = 
         choice: to measure the decidability index in this setting, at up to 10 clicks.
 
     Raises:
-        InputError: they are missing and cannot be made; the message says why.
+        InputError: they are missing and cannot be made, or are of other weights than the preset
+            that stands for the method; the message says why.
     """
     path = _path(workshop, name, method, choice)
+    segmenter = workshop.segmenter_of(method)
     if path.exists():
-        return read_results(path)
+        return _of_these_weights(read_results(path), path, segmenter)
     has_data = workshop.data is not None and (workshop.data / name).is_dir()
     shards = _shards(path)
     if len(shards) == _count(shards) or (shards and not has_data):
-        return merge([read_results(shard) for shard in shards], is_whole=False)
-    segmenter = workshop.segmenter_of(method)
+        merged = merge([read_results(shard) for shard in shards], is_whole=False)
+        return _of_these_weights(merged, shards[0], segmenter)
     if segmenter is None:
         raise InputError("no trained weights (name them with --preset NAME=DIR)")
     if not has_data:
@@ -106,7 +109,7 @@ def results_of(workshop: Workshop, name: str, method: str, choice: str | None = 
         results = evaluate_dataset(
             open_benchmark_set(name, workshop.data),
             segmenter,
-            _protocol(workshop, segmenter, choice),
+            protocol_of(workshop, segmenter, choice),
             data=name,
             min_share=BENCHMARK_SETS[name].min_share,
             limit=workshop.limit,
@@ -120,6 +123,26 @@ def results_of(workshop: Workshop, name: str, method: str, choice: str | None = 
     if len(shards) < count:
         raise InputError(f"{len(shards)} of {count} shards are there")
     return merge([read_results(shard) for shard in shards])
+
+
+def _of_these_weights(results: Results, path: Path, segmenter: Segmenter | None) -> Results:
+    """The results, if what the segmenter names has the weights that made them.
+
+    Raises:
+        InputError: they are of other weights, or there is no such preset.
+    """
+    model = results.run["model"]
+    # Classical methods have no weights, and without a preset there is nothing to compare with.
+    if segmenter is None or segmenter.is_classical or "@" not in model:
+        return results
+    digest = weights_digest(segmenter.name)[:12]
+    if f"@{digest}" not in model:
+        raise InputError(
+            f"{path.name} holds results of {model.partition(',')[0]}, not of the preset "
+            f"{Path(segmenter.name).name}@{digest}. Name the preset that made them, or another "
+            "directory with --results"
+        )
+    return results
 
 
 def _shards(path: Path) -> list[Path]:
@@ -146,7 +169,17 @@ def _partly(path: Path) -> str:
     return ""
 
 
-def _protocol(workshop: Workshop, segmenter: Segmenter, choice: str | None) -> Protocol:
+def protocol_of(workshop: Workshop, segmenter: Segmenter, choice: str | None = None) -> Protocol:
+    """How a column is evaluated: the workshop's protocol, with the cut that goes with a network.
+
+    Args:
+        workshop: has the protocol's name.
+        segmenter: what is evaluated.
+        choice: see `results_of`.
+
+    Raises:
+        InputError: the segmenter names no preset.
+    """
     protocol = replace(PROTOCOLS[workshop.protocol], until=workshop.until)
     if protocol.graph_cut is not None:
         # The classical methods cut by themselves, or were published without a cut.
