@@ -21,7 +21,7 @@ from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.baselines import BASELINES
 from fctsfn_tf.evaluation.baselines.seeds import SEED_RADIUS
 from fctsfn_tf.images.graph_cut import DEFAULT_PARAMETERS, GraphCutParameters
-from fctsfn_tf.predict.preset_files import preset_config
+from fctsfn_tf.predict.preset_files import preset_config, weights_digest
 
 if TYPE_CHECKING:
     from fctsfn_tf.predict.predictor import Predictor
@@ -72,6 +72,15 @@ class Segmenter:
             return DEFAULT_PARAMETERS
         return preset_config(self.name).graph_cut_parameters
 
+    @property
+    def weights_name(self) -> str:
+        """NAME@DIGEST of a preset: one that was trained further keeps its name, but not its digest.
+
+        Raises:
+            InputError: no such preset.
+        """
+        return f"{Path(self.name).name}@{weights_digest(self.name)[:12]}"
+
     def build(self) -> tuple[str, Segment]:
         """How a record names it (another name for other weights or settings), and what segments.
 
@@ -84,7 +93,6 @@ class Segmenter:
         # The classical methods do without these.
         from fctsfn_tf.predict.predictor import Predictor
         from fctsfn_tf.predict.preset_engine import load_engine
-        from fctsfn_tf.predict.preset_files import weights_digest
 
         engine, config = load_engine(self.name, self.engine)
         # The protocol says how the probability becomes a mask.
@@ -97,9 +105,7 @@ class Segmenter:
         }
         given = {key: value for key, value in asked.items() if value is not None}
         config = replace(config, **given)
-        # A preset that was trained further keeps its name: the digest tells them apart.
-        name = f"{Path(self.name).name}@{weights_digest(self.name)[:12]}"
-        name += f", {'' if config.zoom_in else 'no '}zoom-in"
+        name = f"{self.weights_name}, {'' if config.zoom_in else 'no '}zoom-in"
         if config.look_again:
             name += f", {1 + config.look_again} looks"
         if config.look_closer:

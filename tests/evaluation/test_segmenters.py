@@ -73,7 +73,7 @@ def made(monkeypatch):
         return engine, PredictorConfig(graph_cut=True)
 
     monkeypatch.setattr("fctsfn_tf.predict.preset_engine.load_engine", load_engine)
-    monkeypatch.setattr("fctsfn_tf.predict.preset_files.weights_digest", lambda preset: "ab" * 32)
+    monkeypatch.setattr("fctsfn_tf.evaluation.segmenters.weights_digest", lambda preset: "ab" * 32)
     monkeypatch.setitem(sys.modules, "fctsfn_tf.predict.predictor", SimpleNamespace(Predictor=make))
     return found
 

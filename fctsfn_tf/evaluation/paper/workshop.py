@@ -19,7 +19,6 @@ from fctsfn_tf.evaluation.results import Results
 from fctsfn_tf.evaluation.runner import evaluate_dataset
 from fctsfn_tf.evaluation.segmenters import Segmenter
 from fctsfn_tf.evaluation.shards import Shard, merge
-from fctsfn_tf.predict.preset_files import weights_digest
 
 # The paper's names of the classical methods; OpenCV's stands beside them.
 CLASSICAL = {"GC": "gc", "GM": "gm", "RW": "rw", "ESC": "esc", "GSC": "gsc"}
@@ -135,12 +134,11 @@ def _of_these_weights(results: Results, path: Path, segmenter: Segmenter | None)
     # Classical methods have no weights, and without a preset there is nothing to compare with.
     if segmenter is None or segmenter.is_classical or "@" not in model:
         return results
-    digest = weights_digest(segmenter.name)[:12]
-    if f"@{digest}" not in model:
+    named = segmenter.weights_name
+    if f"@{named.rpartition('@')[2]}" not in model:
         raise InputError(
             f"{path.name} holds results of {model.partition(',')[0]}, not of the preset "
-            f"{Path(segmenter.name).name}@{digest}. Name the preset that made them, or another "
-            "directory with --results"
+            f"{named}. Name the preset that made them, or another directory with --results"
         )
     return results
 
