@@ -249,12 +249,12 @@ COMPACT_INPUT = ClickInput(
 # photograph, crops around a click, and boxes around the object.
 COMPACT_LITE_INPUT = ClickInput(
     DISKS_AND_PREVIOUS,
-    ((256, 256, 4), (224, 288, 4), (288, 224, 4)),
+    ((256, 256, 4), (224, 288, 4), (288, 224, 4), (320, 320, 3), (288, 384, 2), (384, 288, 2)),
     AugmentationConfig(zoom_probability=0.3, crop_probability=0.3, scale=(1.0, 1.4), tint=0.08),
     SimulationConfig(
         single_click_probability=0.68,
         start_mask_probability=0.05,
-        rollouts=(0.4, 0.25, 0.2, 0.1, 0.05),
+        rollouts=(0.35, 0.25, 0.2, 0.1, 0.1),
     ),
     objects_per_image=3,
     merge_probability=0.07,
