@@ -179,6 +179,17 @@ def test_commands_name_files_that_exist():
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
+def test_programs_that_pages_name_exist():
+    pages = {*PAGES, *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))}
+    named = {
+        name
+        for page in pages - {"CHANGELOG.md"}  # tells of those that are gone, too
+        for name in re.findall(r"(?<![\w/])(?:scripts|tests|benchmarks)/[\w/]+\.py", text_of(page))
+    }
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files(page):
     targets = re.findall(r"(?<!!)\[[^]]*\]\(([^)]+)\)", text_of(page))
