@@ -11,9 +11,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fctsfn_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
 
 
 def main() -> int:
@@ -26,16 +33,16 @@ def main() -> int:
     # Keras takes seconds to load: not before the arguments are known to be right.
     from fctsfn_tf.predict.presets import load_preset, save_preset
 
+    presets, shares = zip(*arguments.preset, strict=True)
     try:
-        _check_shares([share for _, share in arguments.preset])
-        loaded = [(load_preset(name), share) for name, share in arguments.preset]
-        (model, config), _ = loaded[0]
-        networks = [network for (network, _), _ in loaded]
+        _check_shares(shares)
+        loaded = [load_preset(preset) for preset in presets]
+        networks = [network for network, _ in loaded]
         _check_alike(networks)
-        for variables in zip(*(network.weights for network in networks), strict=True):
-            means = (share * one.numpy() for one, (_, share) in zip(variables, loaded, strict=True))
-            variables[0].assign(sum(means))
-        save_preset(model, arguments.output, config)
+        alike = zip(*(network.get_weights() for network in networks), strict=True)
+        network, config = loaded[0]
+        network.set_weights([np.average(one, axis=0, weights=np.float32(shares)) for one in alike])
+        save_preset(network, arguments.output, config)
     except InputError as error:
         print(f"average_presets: error: {error}", file=sys.stderr)
         return 2
@@ -50,7 +57,7 @@ def _shared(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"PRESET=SHARE is expected: {text!r:.60} came") from None
 
 
-def _check_shares(shares: list[float]) -> None:
+def _check_shares(shares: Sequence[float]) -> None:
     if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise InputError(
             "Shares must be above 0 and sum up to 1, such as 0.3, 0.3 and 0.4. "
@@ -58,7 +65,7 @@ def _check_shares(shares: list[float]) -> None:
         )
 
 
-def _check_alike(networks: list) -> None:
+def _check_alike(networks: Sequence[keras.Model]) -> None:
     shapes = [[variable.shape for variable in network.weights] for network in networks]
     if any(one != shapes[0] for one in shapes):
         raise InputError(
