@@ -204,6 +204,16 @@ def count(text: str) -> int:
     return int(text)
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers with commas between them; a `type` of argparse."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"numbers with commas between them are expected: {text!r:.60} came"
+        ) from None
+
+
 def size(text: str) -> tuple[int, int]:
     """HEIGHTxWIDTH; a `type` of argparse."""
     height, _, width = text.partition("x")

@@ -116,7 +116,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data-weights",
-        type=_numbers,
+        type=shared.numbers,
         metavar="A,B",
         help="how often a photograph of each DATA is drawn, relative to the others",
     )
@@ -175,7 +175,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     recipe.add_argument("--steps", type=shared.count, metavar="N", help="of each stage, at most")
     recipe.add_argument(
-        "--learning-rate", type=_numbers, metavar="A[,B]", help="one, or one for each stage"
+        "--learning-rate", type=shared.numbers, metavar="A[,B]", help="one, or one for each stage"
     )
     recipe.add_argument(
         "--backbone-factor",
@@ -203,15 +203,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     recipe.add_argument("--checkpoint-every", type=shared.count, metavar="N", help="steps")
     recipe.add_argument("--seed", type=shared.count, default=0, metavar="N", help="default: 0")
     parser.set_defaults(run=_run_train)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"numbers with commas between them are expected: {text!r:.60} came"
-        ) from None
 
 
 def _view(text: str) -> tuple[int, int, int]:
