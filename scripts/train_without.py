@@ -112,8 +112,11 @@ def main() -> int:
             )
     except InputError as error:
         print(f"train_without: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return shared.BAD_INPUT
+    except KeyboardInterrupt:
+        print("train_without: interrupted; the same command goes on", file=sys.stderr)
+        return shared.INTERRUPTED
+    return shared.OK
 
 
 def _training_data(arguments: argparse.Namespace) -> TrainingData:

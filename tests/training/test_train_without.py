@@ -82,3 +82,12 @@ def test_with_and_without_differ_in_the_piece_alone(run, shapes_directory):
 def test_what_is_no_data_is_told(run, tmp_path, capsys):
     assert run("pasting", tmp_path / "nowhere")[0] == 2
     assert "train_without: error:" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_no_traceback(run, shapes_directory, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "train_compact", interrupted)
+    assert run("nothing", shapes_directory)[0] == 130
+    assert "the same command goes on" in capsys.readouterr().err
