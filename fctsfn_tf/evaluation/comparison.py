@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation.metrics import bootstrap_interval
+from fctsfn_tf.evaluation.metrics import bootstrap_interval, paired_share_interval
 from fctsfn_tf.evaluation.results import Results
 from fctsfn_tf.evaluation.tables import describe
 
@@ -99,7 +99,22 @@ def differences(first: Results, second: Results) -> list[Difference]:
             if kept.any():
                 values = np.array(indices)[:, kept].tolist()
                 found.append(_difference(f"decidability index {when}", *values))
-    return found
+    return [*found, *_harmful_clicks(first, second)]
+
+
+def _harmful_clicks(first: Results, second: Results) -> list[Difference]:
+    """One difference, or none where an evaluation has no later clicks."""
+    counts = [
+        np.array([results.harmful_clicks(result) for result in results.objects])
+        for results in (first, second)
+    ]
+    if any(later == 0 for later in (one[:, 1].sum() for one in counts)):
+        return []
+    shares = (one[:, 0].sum() / one[:, 1].sum() for one in counts)
+    interval = paired_share_interval(*counts, np.random.default_rng(0))
+    return [
+        Difference("harmful later clicks", *shares, *interval, is_better_lower=True, is_share=True)
+    ]
 
 
 def _difference(

@@ -235,3 +235,31 @@ def bootstrap_interval(
         means.extend(values[rng.integers(values.size, size=(count, values.size))].mean(axis=1))
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def paired_share_interval(
+    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, level: float = 0.95
+) -> tuple[float, float]:
+    """The interval in which the difference of two shares lies by the paired percentile bootstrap.
+
+    A share is that of all cases together, not the mean of the objects' own.
+
+    Args:
+        first, second: (N, 2) of each object: cases that count, and all of its cases; the columns'
+            sums are above 0. The rows of both belong to the same objects.
+        rng, level: see `bootstrap_interval`.
+
+    Returns:
+        (low, high) of the second share less the first.
+    """
+    counts = np.concatenate([first, second], axis=1, dtype=np.float64)
+    rows = max(1, MAX_DRAWN // counts.size)
+    changes = []
+    for start in range(0, BOOTSTRAP_SAMPLES, rows):
+        count = min(rows, BOOTSTRAP_SAMPLES - start)
+        sums = counts[rng.integers(len(counts), size=(count, len(counts)))].sum(axis=1)
+        # Sets of objects without a case tell nothing.
+        sums = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
+        changes.extend(sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1])
+    low, high = np.quantile(changes, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,46 @@ def read_results(path: str | Path) -> Results:
             f"{printable(path)} must be a results file of `fctsfn evaluate`. Evaluate again. "
             f"Received something else ({error!r:.60})."
         ) from None
+
+
+def read_folder(folder: str | Path) -> Results:
+    """The results files of a folder, one of each data set, as one evaluation of all of them.
+
+    Its objects are called "set/name", its data "set, set, …".
+
+    Raises:
+        InputError: no results files; a file that is none; several of one data set; or they were
+            not evaluated alike.
+    """
+    folder = Path(folder)
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise InputError(
+            f"A folder of results must have results files (*.json) of `fctsfn evaluate`. Received "
+            f"{printable(folder)}, which has none."
+        )
+    evaluations = [read_results(path) for path in paths]
+    sets = [results.run["data"] for results in evaluations]
+    for name in ("model", "seed", "protocol"):
+        values = [results.run[name] for results in evaluations]
+        different = [path for path, value in zip(paths, values, strict=True) if value != values[0]]
+        if different:
+            raise InputError(
+                "The results files of a folder must come from one model, one seed and one "
+                f"protocol. Keep others in folders of their own. Received another {name} in "
+                f"{printable(different[0])} than in {printable(paths[0])}."
+            )
+    if len({*sets}) < len(sets):
+        raise InputError(
+            "A folder of results must have one results file of each data set. Move the others "
+            f"elsewhere. Received {', '.join(sets)} in {printable(folder)}."
+        )
+    objects = [
+        replace(result, name=f"{results.run['data']}/{result.name}")
+        for results in evaluations
+        for result in results.objects
+    ]
+    return Results({**evaluations[0].run, "data": ", ".join(sets)}, tuple(objects))
 
 
 def object_to_json(result: ObjectResult) -> dict[str, Any]:

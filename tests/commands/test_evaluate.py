@@ -212,6 +212,12 @@ def test_compare_and_merge(tmp_path, light, evaluations, capsys):
     capsys.readouterr()
     assert cli.main(["compare", paths[0], whole]) == 0
     assert "1 objects that count in both; of a 0 and of b 1 are left out" in capsys.readouterr().out
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "d.json").write_bytes(Path(whole).read_bytes())
+    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert "2 objects that count in both; of a 0 and of b 0 are left out" in capsys.readouterr().out
     fails(capsys, "compare", *paths)
+    fails(capsys, "compare", str(tmp_path / "a"), str(tmp_path / "nowhere"))
     fails(capsys, "merge", paths[0], "--output", str(tmp_path / "other.json"))
     fails(capsys, "merge", *paths, "--output", whole)

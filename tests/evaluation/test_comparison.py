@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from made_up_results import run_of
 
+from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
 from fctsfn_tf.evaluation.comparison import comparison_table, differences, paired
 from fctsfn_tf.evaluation.results import ObjectResult, Results
@@ -77,6 +78,28 @@ def test_decidability_counts_over_objects_whose_indices_are_finite():
     assert (change.first, change.second, change.verdict) == (1.5, 4.0, "b is better")
     text = comparison_table(first, second)
     assert "| decidability index after 1 click | 1.50 | 4.00 | +2.50 | +2.00 … +3.00 |" in text
+
+
+def test_harm_is_a_share_of_all_later_clicks_not_a_mean_of_the_objects_shares():
+    ious = {"harm": (0.5, 0.4, 0.6), "gain": (0.5, 0.6, 0.7), "done": (0.95, 0.4, 0.3)}
+    clicks = {"a": ("harm", "gain", "gain"), "b": ("gain", "gain", "done")}
+    first, second = (
+        Results(
+            run_of(max_clicks=3),
+            tuple(
+                ObjectResult(name, ious=ious[kind], clicks=(Click(0, 0, True),) * 3)
+                for name, kind in zip("xyz", kinds, strict=True)
+            ),
+        )
+        for kinds in clicks.values()
+    )
+    change = differences(first, second)[-1]
+    assert change.measure == "harmful later clicks"
+    # Of "done", whose first click was enough, no later click counts.
+    assert (change.first, change.second) == (pytest.approx(1 / 6), 0)
+    assert change.low < 0 == change.high
+    assert change.verdict == "no clear difference"
+    assert "| harmful later clicks | 16.7 % | 0.0 % | -16.7 |" in comparison_table(first, second)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from fctsfn_tf.evaluation.metrics import (
     iou,
     number_of_clicks,
     number_of_failures,
+    paired_share_interval,
 )
 
 
@@ -156,6 +157,20 @@ def test_bootstrap_interval_covers_the_mean_as_often_as_it_says():
     assert bootstrap_interval([2.0, 2.0], rng) == (2.0, 2.0)
     low, high = bootstrap_interval([1.0, 20.0], np.random.default_rng(2))
     assert (low, high) == (1.0, 20.0)
+
+
+def test_paired_share_interval_covers_the_difference_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(60):
+        cases = rng.integers(0, 12, 80)  # some objects have none
+        first, second = (
+            np.stack([rng.binomial(cases, share), cases], axis=1) for share in (0.3, 0.2)
+        )
+        low, high = paired_share_interval(first, second, rng, 0.8)
+        hits += low <= -0.1 <= high
+    assert 36 <= hits <= 58  # 48 expected
+    assert paired_share_interval(first, first, rng) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,12 @@ from made_up_results import run_of
 
 from fctsfn_tf.clicks.click import Click
 from fctsfn_tf.errors import InputError
-from fctsfn_tf.evaluation.result_files import PartialResults, read_results, write_results
+from fctsfn_tf.evaluation.result_files import (
+    PartialResults,
+    read_folder,
+    read_results,
+    write_results,
+)
 from fctsfn_tf.evaluation.results import ObjectResult, Results
 from fctsfn_tf.evaluation.summary import summarise
 
@@ -50,6 +55,38 @@ def test_what_is_no_results_file_is_named(tmp_path):
     path.write_text('{"format": 1}')
     with pytest.raises(InputError, match="Received format 1"):
         read_results(path)
+
+
+def test_a_folder_is_one_evaluation_of_several_sets(tmp_path):
+    for name, iou in (("food", 0.5), ("cars", 0.25)):
+        objects = (ObjectResult("1", ious=(iou,) * 20), ObjectResult("2", failure="no"))
+        write_results(Results(run_of(data=name), objects), tmp_path / f"{name}.json")
+    results = read_folder(tmp_path)
+    assert results.run == run_of(data="cars, food")
+    ious = {result.name: result.ious for result in results.counted}
+    assert ious == {"cars/1": (0.25,) * 20, "food/1": (0.5,) * 20}
+    assert len(results.objects) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": "b", "model": "other"}, "Received another model in .*b.json.* than in .*a.json"),
+        ({"data": "b", "seed": 1}, "another seed"),
+        ({"data": "b", "max_clicks": 5}, "another protocol"),
+        ({"data": "a"}, "one results file of each data set"),
+    ],
+)
+def test_a_folder_of_different_evaluations_is_refused(tmp_path, changes, message):
+    for name, run in (("a", run_of(data="a")), ("b", run_of(**changes))):
+        write_results(Results(run, (ObjectResult("1", failure="no"),)), tmp_path / f"{name}.json")
+    with pytest.raises(InputError, match=message):
+        read_folder(tmp_path)
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(InputError, match="which has none"):
+        read_folder(tmp_path)
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
