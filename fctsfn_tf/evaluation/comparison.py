@@ -108,9 +108,10 @@ def _harmful_clicks(first: Results, second: Results) -> list[Difference]:
         np.array([results.harmful_clicks(result) for result in results.objects])
         for results in (first, second)
     ]
-    if any(later == 0 for later in (one[:, 1].sum() for one in counts)):
+    totals = [one.sum(axis=0) for one in counts]
+    if not all(later for _, later in totals):
         return []
-    shares = (one[:, 0].sum() / one[:, 1].sum() for one in counts)
+    shares = [harmful / later for harmful, later in totals]
     interval = paired_share_interval(*counts, np.random.default_rng(0))
     return [
         Difference("harmful later clicks", *shares, *interval, is_better_lower=True, is_share=True)

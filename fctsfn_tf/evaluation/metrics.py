@@ -227,14 +227,7 @@ def bootstrap_interval(
     Returns:
         (low, high).
     """
-    values = np.asarray(values, dtype=np.float64)
-    rows = max(1, MAX_DRAWN // values.size)
-    means = []
-    for start in range(0, BOOTSTRAP_SAMPLES, rows):
-        count = min(rows, BOOTSTRAP_SAMPLES - start)
-        means.extend(values[rng.integers(values.size, size=(count, values.size))].mean(axis=1))
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return _middle(_resampled_means(np.asarray(values, dtype=np.float64), rng), level)
 
 
 def paired_share_interval(
@@ -253,13 +246,23 @@ def paired_share_interval(
         (low, high) of the second share less the first.
     """
     counts = np.concatenate([first, second], axis=1, dtype=np.float64)
-    rows = max(1, MAX_DRAWN // counts.size)
-    changes = []
+    means = _resampled_means(counts, rng)
+    # Sets of objects without a case tell nothing.
+    means = means[(means[:, 1] > 0) & (means[:, 3] > 0)]
+    return _middle(means[:, 2] / means[:, 3] - means[:, 0] / means[:, 1], level)
+
+
+def _resampled_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(`BOOTSTRAP_SAMPLES`, …): the means of as many sets of N rows of (N, …), with replacement."""
+    rows = max(1, MAX_DRAWN // values.size)
+    means = []
     for start in range(0, BOOTSTRAP_SAMPLES, rows):
         count = min(rows, BOOTSTRAP_SAMPLES - start)
-        sums = counts[rng.integers(len(counts), size=(count, len(counts)))].sum(axis=1)
-        # Sets of objects without a case tell nothing.
-        sums = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
-        changes.extend(sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1])
-    low, high = np.quantile(changes, [(1 - level) / 2, (1 + level) / 2])
+        means.extend(values[rng.integers(len(values), size=(count, len(values)))].mean(axis=1))
+    return np.array(means)
+
+
+def _middle(values: np.ndarray, level: float) -> tuple[float, float]:
+    """The interval that leaves out as many of the values on either side."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
